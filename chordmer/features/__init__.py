@@ -1,0 +1,1 @@
+"""Extractors: tracks in, vectors or sequences out."""

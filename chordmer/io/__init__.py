@@ -1,0 +1,1 @@
+"""Rooms that open media files; nothing else does."""
