@@ -7,11 +7,12 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError
 from chordmer.notes import Symbolic
 
-__all__ = ["Track", "as_track"]
+__all__ = ["Frames", "Track", "as_track"]
 
 _SYMBOLIC = {".mid", ".midi", ".kar", ".rmi", ".musicxml", ".xml", ".mxl", ".abc", ".krn"}
 _AUDIO = {".wav", ".flac", ".ogg", ".oga", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".opus"}
@@ -78,3 +79,18 @@ def as_track(source: Any) -> Track:
     if type(source).__module__.partition(".")[0] in {"pretty_midi", "symusic", "music21"}:
         return Track(type(source).__name__, symbolic=source)
     raise ChordmerError("not a track, a path or a piece of music", value=type(source).__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """A sequence of feature vectors with their times.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (t, d)
+    times : ndarray of float64, shape (t,)
+        Start of each frame in seconds, ascending.
+    """
+
+    values: NDArray[np.float32]
+    times: NDArray[np.float64]
