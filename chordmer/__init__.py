@@ -1,3 +1,83 @@
-"""chordmer recognises the emotion that music expresses, from MIDI and scores, audio and lyrics."""
+"""chordmer recognises the emotion that music expresses, from MIDI and scores, audio and lyrics.
+
+The names below are loaded when first used, so that importing chordmer is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chordmer.emotion import Curve, Emotion
+    from chordmer.errors import ChordmerError
+    from chordmer.examples import example
+    from chordmer.features.chord2vec import Chord2Vec
+    from chordmer.features.chords import Chords, segment_chords, split_by_intervals
+    from chordmer.features.key import estimate_key
+    from chordmer.features.symbolic import SymbolicDescriptors
+    from chordmer.features.tempo import estimate_tempo
+    from chordmer.io import read_midi, read_score, read_symbolic
+    from chordmer.models.broad import BroadLearningClassifier
+    from chordmer.notes import Symbolic
+    from chordmer.pretrained import predict
+    from chordmer.track import Frames, Track
 
 __version__ = "0.1.0.dev0"
+
+_HOME = {
+    "BroadLearningClassifier": "chordmer.models.broad",
+    "Chord2Vec": "chordmer.features.chord2vec",
+    "ChordmerError": "chordmer.errors",
+    "Chords": "chordmer.features.chords",
+    "Curve": "chordmer.emotion",
+    "Emotion": "chordmer.emotion",
+    "Frames": "chordmer.track",
+    "Symbolic": "chordmer.notes",
+    "SymbolicDescriptors": "chordmer.features.symbolic",
+    "Track": "chordmer.track",
+    "estimate_key": "chordmer.features.key",
+    "estimate_tempo": "chordmer.features.tempo",
+    "example": "chordmer.examples",
+    "predict": "chordmer.pretrained",
+    "read_midi": "chordmer.io",
+    "read_score": "chordmer.io",
+    "read_symbolic": "chordmer.io",
+    "segment_chords": "chordmer.features.chords",
+    "split_by_intervals": "chordmer.features.chords",
+}
+
+__all__ = [
+    "BroadLearningClassifier",
+    "Chord2Vec",
+    "ChordmerError",
+    "Chords",
+    "Curve",
+    "Emotion",
+    "Frames",
+    "Symbolic",
+    "SymbolicDescriptors",
+    "Track",
+    "__version__",
+    "estimate_key",
+    "estimate_tempo",
+    "example",
+    "predict",
+    "read_midi",
+    "read_score",
+    "read_symbolic",
+    "segment_chords",
+    "split_by_intervals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'chordmer' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

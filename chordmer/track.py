@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from chordmer.errors import ChordmerError
 from chordmer.notes import Symbolic
 
-__all__ = ["Frames", "Track", "as_track"]
+__all__ = ["SYMBOLIC_SUFFIXES", "Frames", "Track", "as_track"]
 
-_SYMBOLIC = {".mid", ".midi", ".kar", ".rmi", ".musicxml", ".xml", ".mxl", ".abc", ".krn"}
+#: Endings of the files that the symbolic readers take.
+SYMBOLIC_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".musicxml", ".xml", ".mxl", ".abc", ".krn"}
 _AUDIO = {".wav", ".flac", ".ogg", ".oga", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".opus"}
 _LYRICS = {".txt", ".lrc"}
 
@@ -61,7 +62,7 @@ def as_track(source: Any) -> Track:
     if isinstance(source, (str, PurePath)):
         suffix = PurePath(source).suffix.lower()
         name = PurePath(source).stem
-        if suffix in _SYMBOLIC:
+        if suffix in SYMBOLIC_SUFFIXES:
             return Track(name, symbolic=source)
         if suffix in _AUDIO:
             return Track(name, audio=source)

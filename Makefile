@@ -1,0 +1,51 @@
+# Two commands: `make demo` hears one piece, `make test` runs every check.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
+	then echo $$p; break; fi; done)
+VENV ?= .venv
+BIN = $(VENV)/bin
+OUT ?= demo-out
+PIECE = chordmer/examples/schubert_gute_nacht.mid
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types check soak weights clean
+
+demo: $(VENV)/.core
+	@mkdir -p $(OUT)
+	$(BIN)/chordmer predict $(PIECE) --plot $(OUT)/emotion.png
+
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+soak: $(VENV)/.dev
+	CHORDMER_SOAK=1 $(BIN)/pytest -n 2
+
+# Retrain the bundled model: make weights DATA=folder-that-holds-emopia
+weights: $(VENV)/.dev
+	$(BIN)/python benchmarks/train_bundled.py --data $(DATA)
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "chordmer needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python setup.cfg pyproject.toml constraints.txt
+	$(INSTALL) -e ".[dev]"
+	@touch $@ $(VENV)/.core
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,188 @@
+"""The command line: ``chordmer predict song.mid``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from chordmer import __version__
+from chordmer.emotion import Emotion
+from chordmer.errors import ChordmerError, printable
+from chordmer.track import SYMBOLIC_SUFFIXES
+
+__all__ = ["main"]
+
+_EXAMPLES = """\
+examples:
+  chordmer predict song.mid
+  chordmer predict song.mid --plot emotion.png
+  chordmer predict *.mid --json > emotions.json
+  chordmer predict folder/
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code: 0 all well, 1 a file failed, 2 misused."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _predict(arguments)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does; there is nobody left to tell.
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chordmer",
+        description="Recognise the emotion that music expresses.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"chordmer {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    predict = commands.add_parser(
+        "predict",
+        help="tell the emotion of MIDI files and scores",
+        description="Tell the emotion of each MIDI file or score: its quadrant of the "
+        "valence-arousal plane with probabilities, and the course over time.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.add_argument("files", nargs="+", metavar="FILE", help="a file, or a folder of files")
+    predict.add_argument(
+        "--json", action="store_true", help="print JSON: an object for a file, a list for several"
+    )
+    predict.add_argument(
+        "--plot",
+        metavar="OUT",
+        help="write a picture (.png, .svg, .pdf); with several files, a folder for theirs",
+    )
+    predict.add_argument(
+        "--window", type=_seconds, default=15.0, metavar="S", help="window length in seconds (15)"
+    )
+    predict.add_argument(
+        "--hop", type=_seconds, default=5.0, metavar="S", help="step between windows (5)"
+    )
+    predict.add_argument(
+        "--pedal", action="store_true", help="let the sustain pedal lengthen notes"
+    )
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 86400:
+        raise argparse.ArgumentTypeError("must be between 0.1 and 86400 seconds")
+    return value
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from chordmer.pretrained import predict
+
+    several = len(arguments.files) > 1 or Path(arguments.files[0]).is_dir()
+    failed = False
+    answers = _Answers(as_json=arguments.json, several=several)
+    for path in _files(arguments.files):
+        try:
+            if isinstance(path, ChordmerError):
+                raise path
+            emotion = predict(
+                path, window=arguments.window, hop=arguments.hop, pedal=arguments.pedal
+            )
+            if arguments.plot:
+                _plot(emotion, path, arguments.plot, several)
+            answers.say(emotion)
+        except ChordmerError as error:
+            failed = True
+            answers.complain(path, error)
+    answers.close()
+    return int(failed)
+
+
+def _files(named: Sequence[str]) -> Iterator[Path | ChordmerError]:
+    """Yield the files named, and those that chordmer reads inside the folders named."""
+    for name in named:
+        path = Path(name)
+        if not path.is_dir():
+            yield path
+            continue
+        found = False
+        for inside in sorted(path.rglob("*")):
+            if inside.suffix.lower() in SYMBOLIC_SUFFIXES and inside.is_file():
+                found = True
+                yield inside
+        if not found:
+            yield ChordmerError("no MIDI file or score in this folder", source=path)
+
+
+def _plot(emotion: Emotion, path: Path, out: str, several: bool) -> None:
+    from chordmer.plot import save_plot
+
+    if not several:
+        save_plot(emotion, out)
+        return
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ChordmerError(
+            "not a folder that pictures can go to", source=out, stage="plot", value=error.strerror
+        ) from error
+    save_plot(emotion, folder / f"{path.name}.png")
+
+
+class _Answers:
+    """Prints answers as they come, so that a folder of any size needs no memory."""
+
+    def __init__(self, *, as_json: bool, several: bool) -> None:
+        self.as_json = as_json
+        self.several = several
+        self.count = 0
+
+    def say(self, emotion: Emotion) -> None:
+        if self.as_json:
+            self._item(emotion.to_dict())
+        else:
+            self._text(str(emotion))
+
+    def complain(self, path: Path | ChordmerError, error: ChordmerError) -> None:
+        message = printable(error, 500)
+        if self.as_json:
+            source = error.source if isinstance(path, ChordmerError) else printable(path)
+            self._item(
+                {
+                    "source": source,
+                    "error": {
+                        "kind": type(error).__name__,
+                        "stage": error.stage,
+                        "message": message,
+                    },
+                }
+            )
+        print(f"chordmer: {message}", file=sys.stderr)
+
+    def close(self) -> None:
+        if self.as_json and self.several:
+            print("\n]" if self.count else "[]")
+        sys.stdout.flush()
+
+    def _text(self, text: str) -> None:
+        print(("\n" if self.count else "") + text)
+        self.count += 1
+
+    def _item(self, item: dict[str, Any]) -> None:
+        if self.several:
+            print("[" if self.count == 0 else ",")
+        print(json.dumps(item, ensure_ascii=True, indent=2), end="" if self.several else "\n")
+        self.count += 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

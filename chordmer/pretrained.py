@@ -1,0 +1,177 @@
+"""The bundled model at work: one piece in, an `Emotion` out, with numpy alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chordmer.emotion import QUADRANTS, Curve, Emotion, valence_arousal
+from chordmer.errors import ChordmerError, MissingModalityError, ModelError
+from chordmer.features.describe import DESCRIPTOR_NAMES, describe_symbolic, describe_windows
+from chordmer.folder import load_folder
+from chordmer.io import read_symbolic
+from chordmer.models import inference
+from chordmer.notes import Symbolic
+from chordmer.track import as_track
+
+__all__ = ["PretrainedModel", "load_pretrained", "predict"]
+
+_BUNDLED = Path(__file__).parent / "weights" / "symbolic"
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedModel:
+    """A model read from its folder.
+
+    Attributes
+    ----------
+    name : str
+        Name and version, as answers quote it.
+    arrays : dict of str to ndarray
+        Its parameters.
+    columns : ndarray of int, shape (d,)
+        Which of chordmer's symbolic descriptors it listens to.
+    far : float
+        Novelty above which a piece is unlike the training pieces.
+    """
+
+    name: str
+    arrays: dict[str, NDArray[Any]]
+    columns: NDArray[np.intp]
+    far: float
+
+    def probabilities(self, descriptors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Return the probabilities of Q1 to Q4, shape (n, 4), for descriptors of shape (n, d)."""
+        return inference.predict_proba(self.arrays, descriptors[:, self.columns])
+
+    def novelty(self, descriptors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Return how far each row of descriptors lies from the training pieces, shape (n,)."""
+        return inference.novelty(self.arrays, descriptors[:, self.columns])
+
+
+@lru_cache(maxsize=4)
+def load_pretrained(folder: str | Path = _BUNDLED) -> PretrainedModel:
+    """Read a model folder: safetensors and JSON, each checked against its hash first.
+
+    Parameters
+    ----------
+    folder : path, optional
+        By default the model that chordmer carries.
+
+    Raises
+    ------
+    ModelError
+        If the folder is damaged, or speaks of descriptors that this version does not compute.
+    """
+    manifest, arrays = load_folder(Path(folder), kind="SymbolicEmotionModel")
+    place = {name: i for i, name in enumerate(DESCRIPTOR_NAMES)}
+    parameters = manifest["parameters"]
+    unknown = [name for name in parameters["descriptors"] if name not in place]
+    if unknown:
+        raise ModelError(
+            "the model needs descriptors that this version of chordmer does not compute",
+            source=folder,
+            stage="manifest",
+            value=unknown[0],
+        )
+    return PretrainedModel(
+        name=parameters["name"],
+        arrays=arrays,
+        columns=np.array([place[name] for name in parameters["descriptors"]], dtype=np.intp),
+        far=float(parameters["novelty_threshold"]),
+    )
+
+
+def predict(
+    source: Any,
+    *,
+    model: PretrainedModel | None = None,
+    window: float = 15.0,
+    hop: float = 5.0,
+    pedal: bool = False,
+) -> Emotion:
+    """Recognise the emotion a piece of symbolic music expresses.
+
+    Parameters
+    ----------
+    source : path, bytes, Track, Symbolic, note array, PrettyMIDI, symusic Score or music21 stream
+        The piece.
+    model : PretrainedModel, optional
+        By default the one chordmer carries.
+    window, hop : float, default 15 and 5
+        Length of the windows of the course over time, and the step between them, in seconds. A
+        window holds a phrase or two: much shorter ones hold too few notes for harmony to show.
+    pedal : bool, default False
+        Whether the sustain pedal lengthens notes. The bundled model learned without it.
+
+    Returns
+    -------
+    Emotion
+        For the whole piece, with its course over time and what to know about it.
+
+    Raises
+    ------
+    MissingModalityError
+        If the piece has no notes, or only drums.
+    ChordmerError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import chordmer
+    >>> emotion = chordmer.predict(chordmer.example())
+    >>> sorted(emotion.probabilities)
+    ['Q1', 'Q2', 'Q3', 'Q4']
+    """
+    if not (window > 0 and hop > 0):
+        raise ChordmerError("window and hop must be positive seconds", value=(window, hop))
+    model = load_pretrained() if model is None else model
+    track = as_track(source)
+    if track.symbolic is None:
+        raise MissingModalityError(
+            "the bundled model listens to notes: give a MIDI file or a score", source=track.id
+        )
+    piece = read_symbolic(track.symbolic, pedal=pedal)
+    if len(piece.pitched) == 0:
+        raise MissingModalityError("there are no pitched notes to listen to", source=piece.source)
+    descriptors = describe_symbolic(piece)[None, :]
+    probabilities = model.probabilities(descriptors)[0]
+    valence, arousal = valence_arousal(probabilities)
+    return Emotion(
+        source=piece.source,
+        probabilities=dict(zip(QUADRANTS, probabilities.tolist())),
+        valence=float(valence),
+        arousal=float(arousal),
+        curve=_course(model, piece, window, hop),
+        modalities=("symbolic",),
+        model=model.name,
+        warnings=(*piece.report.warnings, *_doubts(model, descriptors, piece)),
+    )
+
+
+def _course(model: PretrainedModel, piece: Symbolic, window: float, hop: float) -> Curve:
+    frames = describe_windows(piece, window=window, hop=hop)
+    probabilities = model.probabilities(frames.values)
+    plane = valence_arousal(probabilities)
+    ends = np.minimum(frames.times + window, piece.duration)
+    return Curve(frames.times, ends, probabilities, plane[:, 0], plane[:, 1])
+
+
+def _doubts(
+    model: PretrainedModel, descriptors: NDArray[np.floating[Any]], piece: Symbolic
+) -> list[str]:
+    doubts = []
+    distance = float(model.novelty(descriptors)[0])
+    if distance > model.far:
+        doubts.append(
+            f"far from what the model was trained on (novelty {distance:.1f}, "
+            f"99 % of its training pieces lie below {model.far:.1f}): take the answer with care"
+        )
+    if len(piece.pitched) < 16:
+        doubts.append(f"only {len(piece.pitched)} notes: too few to say much")
+    return doubts

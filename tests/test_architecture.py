@@ -1,0 +1,117 @@
+"""Who may import whom, and what `import chordmer` costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chordmer
+
+ROOT = Path(chordmer.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+CORE = {"errors", "emotion", "notes", "track"}
+EVERYTHING = CORE | {
+    *("io", "features", "fusion", "models", "folder", "augment"),
+    *("recognizer", "pretrained", "datasets", "evaluate", "extract"),
+}
+#: Which rooms of chordmer each room may import.
+MAY_IMPORT = {
+    "errors": set(),
+    "emotion": {"errors"},
+    "notes": {"errors"},
+    "track": {"errors", "notes"},
+    "folder": {"errors"},
+    "io": {"errors", "notes", "track"},
+    "features": {"io", "notes", "track", "errors", "folder", "plot"},
+    "augment": {"notes", "errors"},
+    "fusion": {"errors", "folder"},
+    "models": {"errors", "folder"},
+    **{
+        room: EVERYTHING for room in ("recognizer", "pretrained", "datasets", "evaluate", "extract")
+    },
+    **{room: EVERYTHING | {"explain", "plot"} for room in ("explain", "plot", "cli", "web")},
+}
+#: Which files may import each heavy package.
+ONLY_IN = {
+    "torch": ("fusion.py", "models/", "features/"),
+    "transformers": ("features/lyrics.py",),
+    "gensim": ("features/chord2vec.py",),
+    "music21": ("io/score.py",),
+    "pretty_midi": ("io/",),
+    "symusic": ("io/",),
+    "soundfile": ("io/",),
+    "numba": ("io/", "features/"),
+}
+
+
+def room(path):
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imports(path):
+    """Every module a file names in an import statement, at its top or inside its functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            if node.module == "chordmer":
+                yield from (f"chordmer.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_open_only_onto_the_rooms_below(path):
+    here = room(path)
+    if here == "__init__":
+        return
+    for module in imports(path):
+        top, _, rest = module.partition(".")
+        if top == "chordmer" and rest and not rest.startswith("__"):
+            there = rest.split(".")[0]
+            assert there == here or there in MAY_IMPORT[here], f"{path.name} imports {module}"
+        home = ONLY_IN.get(top)
+        if home:
+            where = path.relative_to(ROOT).as_posix()
+            assert any(where.startswith(start) for start in home), f"{where} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_unpickles(path):
+    text = path.read_text(encoding="utf-8")
+    for name in ("pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"):
+        assert name not in {m.split(".")[0] for m in imports(path)}, f"{path} imports {name}"
+    assert "allow_pickle=True" not in text
+    assert "weights_only=False" not in text
+    assert "trust_remote_code=True" not in text
+
+
+HEAVY = ("torch", "gensim", "librosa", "music21", "transformers", "sklearn", "scipy", "numba")
+
+
+def loaded_after(code):
+    """Heavy packages in sys.modules after running `code` in a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sorted(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {*HEAVY, "matplotlib", "pandas"} & set(done.stdout.split())
+
+
+def test_importing_chordmer_loads_nothing_heavy():
+    assert loaded_after("import chordmer") == set()
+
+
+def test_public_names_are_where_they_are_promised():
+    assert sorted(chordmer.__all__) == chordmer.__all__
+    assert set(chordmer._HOME) | {"__version__"} == set(chordmer.__all__)
+    for name in chordmer.__all__:
+        assert getattr(chordmer, name) is not None
+    assert dir(chordmer) == chordmer.__all__
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = chordmer.no_such_name
