@@ -336,11 +336,11 @@ def _decode_manifest(path: Path, kind: str) -> dict[str, Any]:
             raise ModelError(problem, source=path, stage="manifest", value=value)
 
     require(isinstance(manifest, dict), "is not an object", type(manifest).__name__)
-    schema = manifest.get("schema")
+    schema: Any = manifest.get("schema")
     require(type(schema) is int, "has no schema version", schema)
     require(schema <= SCHEMA, "was written by a newer chordmer: unknown schema", schema)
     require(schema == SCHEMA, "unknown schema", schema)
-    digest = manifest.get("sha256")
+    digest: Any = manifest.get("sha256")
     require(isinstance(digest, str) and len(digest) == 64, "has no hash of itself", digest)
     head, _, tail = text.rpartition(digest.encode("ascii", "replace"))
     blank = head + _BLANK.encode() + tail
