@@ -35,7 +35,13 @@ __all__ = ["KINDS", "SCHEMA", "load_folder", "pack_words", "save_folder", "unpac
 SCHEMA = 1
 
 #: Names of the classes that may be saved; a manifest that names another is refused.
-KINDS = ("BroadLearningClassifier", "Chord2Vec", "EmotionRecognizer", "SymbolicDescriptors")
+KINDS = (
+    "BroadLearningClassifier",
+    "Chord2Vec",
+    "EmotionRecognizer",
+    "SymbolicDescriptors",
+    "SymbolicEmotionModel",
+)
 
 _MANIFEST = "manifest.json"
 _ARRAYS = "arrays.safetensors"
