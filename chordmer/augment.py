@@ -39,6 +39,9 @@ __all__ = [
 
 _DRUM_CHANNEL = 9
 
+#: Seconds between neighbouring onsets up to which notes count as struck together.
+_TOGETHER = 0.03
+
 
 # --- loudness ------------------------------------------------------------------------------------
 
@@ -257,8 +260,8 @@ def transpose(symbolic: Symbolic, *, semitones: int) -> Symbolic:
 def double_octaves(symbolic: Symbolic, *, melody: bool = True, bass: bool = True) -> Symbolic:
     """Double the top line an octave above and the bottom line an octave below, as scores do.
 
-    The lines are the highest and the lowest of the notes that begin together; a double that would
-    leave 0 to 127 is left out.
+    The lines are the highest and the lowest of the notes that begin together, which is within
+    30 ms of one another, as fingers do; a double that would leave 0 to 127 is left out.
     """
     top, bottom = _outer(symbolic)
     notes = symbolic.notes
@@ -274,7 +277,7 @@ def double_octaves(symbolic: Symbolic, *, melody: bool = True, bass: bool = True
 def thin_texture(
     symbolic: Symbolic, *, keep: float = 0.0, rng: int | np.random.Generator
 ) -> Symbolic:
-    """Keep the highest and the lowest of the notes that begin together, and drums.
+    """Keep the highest and the lowest of the notes that begin together (within 30 ms), and drums.
 
     Parameters
     ----------
@@ -329,14 +332,15 @@ def spread_tracks(
 
 
 def _outer(symbolic: Symbolic) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Masks of the highest and of the lowest pitched note at each onset."""
+    """Masks of the highest and of the lowest pitched note of those that begin together."""
     index = np.flatnonzero(~symbolic.notes["is_drum"])
-    onset = symbolic.notes["onset_tick"][index]
+    onset, pitch = symbolic.notes["onset_sec"][index], symbolic.notes["pitch"][index]
+    chord = np.append(0, np.cumsum(np.diff(onset) > _TOGETHER))[: len(index)]
+    order = np.lexsort((pitch, chord))
+    change = np.diff(chord) > 0
     top, bottom = np.zeros((2, len(symbolic.notes)), dtype=np.bool_)
-    if len(index):
-        change = np.diff(onset) > 0
-        top[index] = np.append(change, True)
-        bottom[index] = np.append(True, change)
+    top[index[order]] = np.append(change, True)[: len(index)]
+    bottom[index[order]] = np.append(True, change)[: len(index)]
     return top, bottom
 
 

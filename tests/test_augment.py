@@ -338,6 +338,14 @@ def test_doubling_adds_the_outer_lines_an_octave_out():
     assert melody[melody["onset_tick"] == 480]["pitch"].tolist() == [62, 74]
 
 
+def test_notes_begin_together_though_fingers_do_not():
+    rolled = piece(
+        [(0, 10, 64, 64, 0), (20, 10, 48, 64, 0), (40, 10, 55, 64, 0), (80, 9, 60, 64, 0)]
+    )
+    thin = augment.thin_texture(rolled, rng=0).notes  # 20 ticks are 21 ms, 40 are 42 ms
+    assert thin["pitch"].tolist() == [64, 48, 60]
+
+
 def test_thinning_keeps_the_outer_notes_and_drums():
     thin = augment.thin_texture(piece(CHORD), rng=0).notes
     assert thin["pitch"].tolist() == [36, 48, 64, 62]
