@@ -2,32 +2,35 @@
 
 The functions here are the subset of Python that numba compiles, so the same source runs two ways:
 as it stands over `bytes` and lists, for a single small file, without waiting for a compiler; and
-compiled over arrays, for corpora. `scanner` chooses. Compiled code checks no index of its own,
-therefore each subscript below stands behind a comparison with `stop` or with a buffer's length.
+compiled over arrays, for corpora; `_compiled.py` chooses. Compiled code checks no index of its own,
+so each subscript below stands behind a comparison with `stop` or with the length of its table.
 
 Source: MIDI 1.0 Detailed Specification 4.2 and Standard MIDI Files 1.0 (RP-001).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-# What an entry of the events buffer is. 1 to 15 are the text metas by their own type byte.
-TEMPO, TIME_SIGNATURE, PROGRAM, PEDAL = 0x51, 0x58, 0x80, 0x81
+# Places in the tally; the first six also are the places of the tables.
+NOTES, TEMPI, SIGNATURES, PROGRAMS, PEDALS, TEXTS = range(6)
+TRACKS, END_TICK, TEXT_BYTES, COMPLETE = range(6, 10)
+EMPTY, UNMATCHED, UNCLOSED, MALFORMED, ABSURD, ACROSS = range(10, 16)
+ENDLESS, CUT, PAST_END, TRAILING, ALIEN, JUNK, SECOND = range(16, 23)
+AT, FOUND, MISSING = range(23, 26)
+TALLY = 26
 
-# Places in the tally.
-NOTES, EVENTS, TRACKS, END_TICK, TEXT = range(5)
-COMPLETE, UNMATCHED, UNCLOSED, MALFORMED, ACROSS = range(5, 10)
-ENDLESS, CUT, PAST_END, TRAILING, ALIEN, JUNK, SECOND = range(10, 17)
-AT, FOUND, MISSING = range(17, 20)
-TALLY = 20
+#: Rows of each table, and the fewest bytes that one of its columns takes in a file: room for a
+#: column each so many bytes holds all, whatever the file says.
+TABLES = ((4, 3), (2, 7), (2, 8), (2, 2), (2, 3), (3, 5))
 
 # Why a file is refused: what `scan` returns where it is not zero.
 TOO_MANY_TRACKS, TOO_MANY_NOTES, TOO_MUCH_TEXT, LONG_QUANTITY, LENGTH_PAST_END = range(1, 6)
 NO_STATUS, DATA_BYTE, UNDEFINED_STATUS, TEMPO_ZERO = range(6, 10)
 
 _MTHD, _MTRK = 0x4D546864, 0x4D54726B
+#: Microseconds a beat outside of which a tempo is absurd: 1,000 and 5 BPM.
+_FASTEST, _SLOWEST = 60_000, 12_000_000
 #: A track cut this close to its announced end lacks at most its end-of-track event.
 _END_OF_TRACK = 7
 
@@ -57,8 +60,7 @@ def scan_track(
     declared: int,
     max_text: int,
     keep_pedal: bool,
-    notes: Any,
-    events: Any,
+    tables: Any,
     queues: Any,
     tally: Any,
 ) -> int:
@@ -69,13 +71,13 @@ def scan_track(
     ``tally[AT]``, and in ``tally[MISSING]`` how many bytes are known to be missing where the track
     was cut inside an event, 0 where it only lacks its end, -1 where it ends properly.
     """
-    onset, end, what, following = notes
-    event_tick, event_kind, event_value = events
-    first_open, last_open = queues
+    notes, tempi, signatures, programs, pedals, texts = tables
+    key, end, velocities, following = notes[0], notes[1], notes[2], notes[3]
+    first_open, last_open = queues[0], queues[1]
     n = tally[NOTES]
-    m = tally[EVENTS]
     first = n
     complete = 0
+    empty = 0
     tick = 0
     delta = 0
     status = 0
@@ -136,36 +138,43 @@ def scan_track(
                 at += length
                 missing = -1
                 break
-            value = -1
             if 1 <= kind <= 15:
-                tally[TEXT] += length
-                if tally[TEXT] > max_text:
+                tally[TEXT_BYTES] += length
+                if tally[TEXT_BYTES] > max_text:
                     refused, at = TOO_MUCH_TEXT, begins
                     break
-                if length:
-                    value = at * 268435456 + length
-            elif kind == TEMPO:
+                i = tally[TEXTS]
+                if length and i < len(texts[0]):
+                    texts[0][i] = tick
+                    texts[1][i] = kind
+                    texts[2][i] = at * 268435456 + length
+                    tally[TEXTS] = i + 1
+            elif kind == 0x51:
+                i = tally[TEMPI]
                 if length != 3:
                     tally[MALFORMED] += 1
-                else:
-                    value = data[at] * 65536 + data[at + 1] * 256 + data[at + 2] * 1
-                    if value == 0:
+                elif i < len(tempi[0]):
+                    beat = data[at] * 65536 + data[at + 1] * 256 + data[at + 2] * 1
+                    if beat == 0:
                         refused, at = TEMPO_ZERO, begins
                         break
-            elif kind == TIME_SIGNATURE:
+                    if beat < _FASTEST or beat > _SLOWEST:
+                        tally[ABSURD] += 1
+                    tempi[0][i] = tick
+                    tempi[1][i] = beat
+                    tally[TEMPI] = i + 1
+            elif kind == 0x58:
+                i = tally[SIGNATURES]
                 if length != 4 or data[at] == 0 or data[at + 1] > 7:
                     tally[MALFORMED] += 1
-                else:
-                    value = data[at] * 256 + data[at + 1]
+                elif i < len(signatures[0]):
+                    signatures[0][i] = tick
+                    signatures[1][i] = data[at] * 256 + data[at + 1]
+                    tally[SIGNATURES] = i + 1
             elif kind == 0x59 and (
                 length != 2 or (data[at] + 7 & 255) > 14 or data[at + 1] > 1
             ):  # a key signature: -7 to 7 sharps as a signed byte, then 0 major or 1 minor
                 tally[MALFORMED] += 1
-            if value >= 0 and m < len(event_tick):
-                event_tick[m] = tick
-                event_kind[m] = kind
-                event_value[m] = value
-                m += 1
             at += length
             continue
 
@@ -197,13 +206,13 @@ def scan_track(
         at += size
 
         if voice == 9 and velocity > 0:
-            if n >= len(onset):
+            if n >= len(key):
                 refused, at = TOO_MANY_NOTES, begins
                 break
             queue = pitch * 16 + channel
-            onset[n] = tick
+            key[n] = tick * 2048 + queue
             end[n] = -1
-            what[n] = queue * 128 + velocity
+            velocities[n] = velocity
             following[n] = -1
             if first_open[queue] < 0:
                 first_open[queue] = n
@@ -218,25 +227,36 @@ def scan_track(
                 tally[UNMATCHED] += 1
             else:
                 end[note] = tick
-                complete += tick > onset[note]
+                if tick > key[note] >> 11:
+                    complete += 1
+                else:
+                    empty += 1
                 first_open[queue] = following[note]
-        elif voice == 12 or (keep_pedal and voice == 11 and pitch == 64):
-            if m < len(event_tick):
-                event_tick[m] = tick
-                event_kind[m] = PROGRAM if voice == 12 else PEDAL
-                event_value[m] = channel * 128 + (pitch if voice == 12 else velocity)
-                m += 1
+        elif voice == 12:
+            i = tally[PROGRAMS]
+            if i < len(programs[0]):
+                programs[0][i] = tick
+                programs[1][i] = channel * 128 + pitch
+                tally[PROGRAMS] = i + 1
+        elif keep_pedal and voice == 11 and pitch == 64:
+            i = tally[PEDALS]
+            if i < len(pedals[0]):
+                pedals[0][i] = tick
+                pedals[1][i] = channel * 128 + velocity
+                tally[PEDALS] = i + 1
 
     if missing > 0:  # an event that was cut does not count, nor does the time before it
         tick -= delta
     for note in range(first, n):
         if end[note] < 0:
             end[note] = tick
-            first_open[what[note] >> 7] = -1
+            first_open[key[note] & 2047] = -1
             tally[UNCLOSED] += 1
+            if tick <= key[note] >> 11:
+                empty += 1
     tally[NOTES] = n
     tally[COMPLETE] += complete
-    tally[EVENTS] = m
+    tally[EMPTY] += empty
     tally[END_TICK] = max(tally[END_TICK], tick)
     tally[AT] = at
     tally[MISSING] = missing
@@ -249,8 +269,7 @@ def scan(
     max_tracks: int,
     max_text: int,
     keep_pedal: bool,
-    notes: Any,
-    events: Any,
+    tables: Any,
     queues: Any,
     tally: Any,
 ) -> int:
@@ -263,18 +282,17 @@ def scan(
     at : int
         Where the header ends.
     max_tracks, max_text : int
-        Caps on tracks and on bytes of text. The cap on notes is the length of their buffers.
+        Caps on tracks and on bytes of text. The cap on notes is the length of their table.
     keep_pedal : bool
         Whether sustain pedal events are wanted.
-    notes : tuple of four ndarrays of int64 or lists of int, each of shape (n,)
-        Filled with one entry a note, in file order: onset tick, end tick,
-        pitch << 11 | channel << 7 | velocity, and the next note of its queue.
-    events : tuple of three ndarrays of int64 or lists of int, each of shape (m,)
-        Filled with tick, kind and value of the tempi, time signatures, programs, pedals and texts
-        in file order. A text's value is position << 28 | length. No event is under two bytes, so
-        buffers of half the file's length hold all.
-    queues : tuple of two ndarrays of int64 or lists of int, each of shape (2048,)
-        Working space: first and last sounding note by pitch and channel, all -1.
+    tables : tuple of six ndarrays of int64, shape (rows, columns), or lists of lists of int
+        Filled in file order, one column an entry. Notes: onset tick << 11 | pitch << 4 | channel,
+        end tick, velocity, the next note of the queue. Tempi: tick, microseconds a beat. Time
+        signatures: tick, numerator << 8 | binary logarithm of the denominator. Programs, and
+        settings of the sustain pedal: tick, channel << 7 | value. Texts: tick, type byte,
+        position << 28 | length.
+    queues : ndarray of int64, shape (2, 2048), or list of lists of int
+        Working space, all -1: the first and the last note that sounds, by pitch << 4 | channel.
     tally : ndarray of int64 or list of int, shape (TALLY,)
         Zeros; filled with the counts.
 
@@ -299,8 +317,7 @@ def scan(
                 declared,
                 max_text,
                 keep_pedal,
-                notes,
-                events,
+                tables,
                 queues,
                 tally,
             )
@@ -342,32 +359,5 @@ def scan(
     return 0
 
 
-#: A process that has read more than this compiles. Plain reading takes about 0.5 s a MB; importing
-#: numba and loading the compiled scanner from its cache takes as long as 1 MB, compiling it 2 s.
-_PLAIN_BYTES = 1_000_000
-
-_compiled: Callable[..., int] | None = None
-_bytes_read = 0
-
-
-def compiled() -> Callable[..., int]:
-    """Return `scan` compiled by numba, from its cache where that can be written."""
-    global _compiled
-    if _compiled is None:
-        from numba import njit
-        from numba.extending import register_jitable
-
-        for part in (uint32, quantity, scan_track):
-            register_jitable(part)
-        try:
-            _compiled = njit(scan, cache=True, nogil=True)
-        except RuntimeError:  # no folder for the cache
-            _compiled = njit(scan, nogil=True)
-    return _compiled
-
-
-def worth_compiling(size: int) -> bool:
-    """Whether the next `size` bytes are better read by the compiled scanner."""
-    global _bytes_read
-    _bytes_read += size
-    return _compiled is not None or _bytes_read > _PLAIN_BYTES
+#: What `scan` calls.
+PARTS = (uint32, quantity, scan_track)

@@ -82,9 +82,7 @@ def _read(handle: int, name: str, limits: Limits, error: type[ChordmerError]) ->
         raise error("not a regular file", source=name, stage="opening")
     if size > limits.file_bytes:
         raise error(f"larger than {limits.file_bytes} bytes", source=name, stage="size", value=size)
-    data = b""
-    while len(data) <= size and (piece := os.read(handle, size + 1 - len(data))):
+    data = os.read(handle, size)
+    while len(data) < size and (piece := os.read(handle, size - len(data))):
         data += piece
-    if len(data) > size:
-        raise error("grows while it is read", source=name, stage="size", value=size)
     return data

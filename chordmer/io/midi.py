@@ -7,17 +7,20 @@ is read and reported, and what is ambiguous or dangerous is refused. `read_midi`
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import MidiError
 from chordmer.io import _scan as scanner
-from chordmer.io.assemble import DRUMS, note_array, tempo_map, time_signatures
+from chordmer.io._compiled import compiled, worth_compiling
+from chordmer.io.assemble import note_array, tempo_map, time_signatures
 from chordmer.io.limits import Limits, read_file
+from chordmer.io.pedal import sustained
 from chordmer.notes import Report, Symbolic, TempoMap, TextEvent
 
 __all__ = ["read_midi"]
@@ -25,8 +28,6 @@ __all__ = ["read_midi"]
 _DEFAULT = Limits()
 #: Beyond this a tick does not fit into a sort key with its pitch and channel.
 _LAST_TICK = 1 << 50
-#: BPM outside of which a tempo is reported as absurd.
-_SLOWEST, _FASTEST = 5.0, 1000.0
 
 _FRAMES_PER_SECOND = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}
 _TEXT_KINDS = {
@@ -54,9 +55,11 @@ _REFUSED = {
 }
 
 _COUNTS = {
+    "zero_length_notes": scanner.EMPTY,
     "unmatched_note_offs": scanner.UNMATCHED,
     "unclosed_notes": scanner.UNCLOSED,
     "malformed_metas": scanner.MALFORMED,
+    "absurd_tempi": scanner.ABSURD,
     "running_status_across_metas": scanner.ACROSS,
     "tracks_without_end": scanner.ENDLESS,
     "tracks_cut": scanner.CUT,
@@ -78,7 +81,7 @@ _SENTENCES = {
     "bytes_after_end_of_track": "{} bytes after an end-of-track event were ignored",
     "junk_bytes": "{} bytes that belong to no chunk were ignored",
     "further_files": "a second file follows the first; it was ignored",
-    "absurd_tempi": f"{{}} tempi are below {_SLOWEST:g} or above {_FASTEST:g} BPM",
+    "absurd_tempi": "{} tempi are below 5 or above 1,000 BPM",
 }
 
 
@@ -99,14 +102,13 @@ def read_midi(source: Any, *, pedal: bool = False, limits: Limits = _DEFAULT) ->
         raise MidiError(error.problem, source=where, stage=error.stage, value=error.value) from None
 
 
-@dataclass
 class _Found:
-    """What a file holds beside its notes."""
+    """What reading assumes and counts on its way."""
 
-    data: bytes
-    counts: dict[str, int] = field(default_factory=dict)
-    assumed: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.assumed: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.warnings: list[str] = []
 
     def count(self, name: str, number: int) -> None:
         if number:
@@ -114,13 +116,66 @@ class _Found:
             if name in _SENTENCES:
                 self.warnings.append(_SENTENCES[name].format(number))
 
+    def report(self) -> Report:
+        return Report(tuple(self.assumed), MappingProxyType(self.counts), tuple(self.warnings))
+
+
+class _Texts(Sequence[TextEvent]):
+    """The text events of a file in order of time, made when they are first looked at.
+
+    Half of a song's events are its syllables, and most readers of a corpus never ask for them.
+    """
+
+    def __init__(self, texts: NDArray[np.int64], tempi: TempoMap, data: bytes) -> None:
+        self._made: tuple[TextEvent, ...] | None = None
+        self._found = texts, tempi, data
+
+    def _events(self) -> tuple[TextEvent, ...]:
+        if self._made is None:
+            texts, tempi, data = self._found
+            ticks, kinds, places = texts[:, np.argsort(texts[0], kind="stable")]
+            starts = places >> 28
+            self._made = tuple(
+                TextEvent(tick, sec, _TEXT_KINDS.get(kind, "text"), data[start:stop])
+                for tick, sec, kind, start, stop in zip(
+                    ticks.tolist(),
+                    tempi.seconds(ticks).tolist(),
+                    kinds.tolist(),
+                    starts.tolist(),
+                    (starts + (places & 0xFFFFFFF)).tolist(),
+                )
+            )
+            del self._found
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._events())
+
+    @overload
+    def __getitem__(self, index: int) -> TextEvent: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[TextEvent, ...]: ...
+    def __getitem__(self, index: int | slice) -> TextEvent | tuple[TextEvent, ...]:
+        return self._events()[index]
+
+    def __repr__(self) -> str:
+        return repr(self._events())
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[TextEvent, ...]]]:
+        return tuple, (self._events(),)
+
 
 def _read(data: bytes, name: str, pedal: bool, limits: Limits) -> Symbolic:
-    found = _Found(data)
-    at, tracks, division = _header(found)
-    notes, events, tally = _scan(found.data, at, pedal, limits)
-    for count, place in _COUNTS.items():
-        found.count(count, tally[place])
+    found = _Found()
+    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
+        data = _unwrapped(data)
+    fast = worth_compiling(len(data))
+    at, tracks, division = _header(data, found)
+    tables, tally = _scan(data, at, pedal, limits, fast)
+    notes, tempo_changes, signatures, programs, pedals, texts = tables
+    if any(tally[scanner.EMPTY : scanner.AT]):
+        for count, place in _COUNTS.items():
+            found.count(count, tally[place])
     if tally[scanner.TRACKS] != tracks:
         found.counts["tracks"] = tally[scanner.TRACKS]
         found.warnings.append(
@@ -131,63 +186,51 @@ def _read(data: bytes, name: str, pedal: bool, limits: Limits) -> Symbolic:
     ):
         raise MidiError("cut before its first note is complete", stage="tracks")
 
+    tempi = _tempi(tempo_changes, division, found)
     end_tick = tally[scanner.END_TICK]
-    tempi = _tempi(events, division, found)
-    seconds = float(tempi.seconds(min(end_tick, _LAST_TICK)))
+    seconds = float(tempi.seconds(end_tick))
     if end_tick > _LAST_TICK or seconds > limits.hours * 3600.0:
         raise MidiError(f"longer than {limits.hours:g} hours", stage="length", value=seconds)
-
-    onset, end, what = notes
-    sounding = end > onset
-    if not sounding.all():
-        found.count("zero_length_notes", int(len(onset) - np.count_nonzero(sounding)))
-        onset, end, what = onset[sounding], end[sounding], what[sounding]
-    if not len(onset):
+    if tally[scanner.EMPTY]:
+        notes = notes[:, notes[1] > notes[0] >> 11]
+    if not notes.size:
         found.warnings.append("there are no notes")
-    channel = what >> 7 & 15
-    pitch = what >> 11
+    key, end, velocity = notes[0], notes[1], notes[2]
     if pedal:
-        end = _sustained(onset, end, what >> 7, events, end_tick)
-    array, _ = note_array(
-        onset,
-        end,
-        pitch,
-        what & 127,
-        channel,
-        _programs(onset, channel, events),
-        channel == DRUMS,
-        tempi,
-    )
+        end = sustained(key, end, pedals, end_tick)
     return Symbolic(
-        array,
+        note_array(key, end, velocity, programs, tempi, fast),
         tempi,
-        _signatures(events, found),
-        _texts(events, tempi, found.data),
+        time_signatures(
+            signatures[0], signatures[1] >> 8, 1 << (signatures[1] & 255), found.assumed
+        ),
+        _Texts(texts, tempi, data) if texts.size else (),
         end_tick,
-        Report(tuple(found.assumed), MappingProxyType(found.counts), tuple(found.warnings)),
+        found.report(),
         name,
     )
 
 
-def _header(found: _Found) -> tuple[int, int, int]:
+def _header(data: bytes, found: _Found) -> tuple[int, int, int]:
     """Return where the tracks begin, how many there should be, and the division."""
-    data = found.data
-    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
-        data = found.data = _unwrapped(data)
     at = 0 if data[:4] == b"MThd" else data.find(b"MThd")
     if at < 0:
         raise MidiError("not a MIDI file", stage="header", value=data[:4])
     found.count("junk_bytes_before", at)
     length = int.from_bytes(data[at + 4 : at + 8], "big")
-    if length < 6 or len(data) < at + 8 + length:
-        raise MidiError("header shorter than 6 bytes, or cut", stage="header", value=length)
-    kind, tracks, division = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (8, 10, 12))
+    if length < 6:
+        raise MidiError("header shorter than 6 bytes", stage="header", value=length)
+    if len(data) < at + 8 + length:
+        raise MidiError("header leads past the end", stage="header", value=length)
+    kind, tracks, division = struct.unpack_from(">HHH", data, at + 8)
     if kind == 2:
         raise MidiError("type 2: independent patterns, not one piece", stage="header", value=kind)
     if kind > 2:
         raise MidiError("unknown type of file", stage="header", value=kind)
     if kind == 0 and tracks > 1:
         found.warnings.append(f"type 0 with {tracks} tracks, read as type 1")
+    if division & 0x8000 and 256 - (division >> 8) not in _FRAMES_PER_SECOND:
+        raise MidiError("unknown SMPTE frame rate", stage="header", value=256 - (division >> 8))
     if division == 0 or division & 0x80FF == 0x8000:
         raise MidiError("division of 0 ticks", stage="header", value=division)
     return at + 8 + length, tracks, division
@@ -205,37 +248,34 @@ def _unwrapped(data: bytes) -> bytes:
 
 
 def _scan(
-    data: bytes, at: int, pedal: bool, limits: Limits
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]], list[int]]:
-    """Return the columns of the notes and of the events, and the tally."""
-    # A note is at least three bytes and an event two, so these hold whatever the file says.
-    capacity = min(limits.notes, len(data) // 3)
-    entries = len(data) // 2
+    data: bytes, at: int, pedal: bool, limits: Limits, fast: bool
+) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """Return the scanner's tables, without their unused columns, and its tally."""
+    size = len(data)
+    room = [(rows, size // least) for rows, least in scanner.TABLES]
+    room[scanner.NOTES] = (4, min(limits.notes, size // 3))
+    tables: Any
     tally: Any
-    if scanner.worth_compiling(len(data)):
-        notes: Any = tuple(np.empty(capacity, np.int64) for _ in range(4))
-        events: Any = tuple(np.empty(entries, np.int64) for _ in range(3))
-        queues: Any = (np.full(2048, -1), np.full(2048, -1))
+    if fast:
+        tables = tuple([np.empty(shape, np.int64) for shape in room])
         tally = np.zeros(scanner.TALLY, np.int64)
-        refused = scanner.compiled()(
+        refused = compiled(scanner.scan, *scanner.PARTS)(
             np.frombuffer(data, np.uint8),
             at,
             limits.tracks,
             limits.text_bytes,
             pedal,
-            notes,
-            events,
-            queues,
+            tables,
+            np.full((2, 2048), -1),
             tally,
         )
         tally = tally.tolist()
     else:
-        notes = tuple([0] * capacity for _ in range(4))
-        events = tuple([0] * entries for _ in range(3))
-        queues = ([-1] * 2048, [-1] * 2048)
+        tables = tuple([[[0] * columns for _ in range(rows)] for rows, columns in room])
         tally = [0] * scanner.TALLY
+        queues = [[-1] * 2048, [-1] * 2048]
         refused = scanner.scan(
-            data, at, limits.tracks, limits.text_bytes, pedal, notes, events, queues, tally
+            data, at, limits.tracks, limits.text_bytes, pedal, tables, queues, tally
         )
     if refused:
         place = tally[scanner.AT]
@@ -244,123 +284,25 @@ def _scan(
             scanner.TOO_MANY_NOTES: limits.notes,
             scanner.TOO_MUCH_TEXT: limits.text_bytes,
             scanner.LENGTH_PAST_END: tally[scanner.FOUND],
-        }.get(refused, data[place] if place < len(data) else None)
+            scanner.TEMPO_ZERO: 0,
+        }.get(refused, data[place] if place < size else None)
         raise MidiError(
             _REFUSED[refused], stage=f"track {tally[scanner.TRACKS]}, byte {place}", value=value
         )
-    n, m = tally[scanner.NOTES], tally[scanner.EVENTS]
-    return (
-        [np.asarray(column[:n], np.int64) for column in notes[:3]],
-        [np.asarray(column[:m], np.int64) for column in events],
-        tally,
-    )
+    if fast:
+        return [table[:, :count] for table, count in zip(tables, tally)], tally
+    return [
+        np.array([row[:count] for row in table], np.int64) for table, count in zip(tables, tally)
+    ], tally
 
 
-def _of_kind(
-    events: list[NDArray[np.int64]], kind: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return ticks and values of the events of one kind, in file order."""
-    ticks, kinds, values = events
-    chosen = kinds == kind
-    return ticks[chosen], values[chosen]
-
-
-def _tempi(events: list[NDArray[np.int64]], division: int, found: _Found) -> TempoMap:
+def _tempi(changes: NDArray[np.int64], division: int, found: _Found) -> TempoMap:
     if division & 0x8000:
-        frames = 256 - (division >> 8)
-        if frames not in _FRAMES_PER_SECOND:
-            raise MidiError("unknown SMPTE frame rate", stage="header", value=frames)
-        # Time is in frames, there are no beats: let one last half a second, to the nearest tick.
+        # Time is in frames and there are no beats: one lasts half a second, to the nearest tick.
         found.assumed.append("beats of half a second, for time is in SMPTE frames")
-        in_frame = division & 255
-        beat = max(frames * in_frame // 2, 1)
+        frames, in_frame = 256 - (division >> 8), division & 255
+        beat = frames * in_frame // 2
         length = beat / (_FRAMES_PER_SECOND[frames] * in_frame)
         return TempoMap(np.zeros(1, np.int64), np.array([length]), beat)
-    ticks, values = _of_kind(events, scanner.TEMPO)
-    # Of several tempi at one tick the last one in the file's order stays.
-    lengths = dict(zip(ticks.tolist(), values.tolist()))
-    absurd = sum(not _SLOWEST <= 60e6 / length <= _FASTEST for length in lengths.values())
-    found.count("absurd_tempi", absurd)
-    return tempo_map(
-        {tick: length * 1e-6 for tick, length in lengths.items()}, division, found.assumed
-    )
-
-
-def _signatures(events: list[NDArray[np.int64]], found: _Found) -> NDArray[np.void]:
-    ticks, values = _of_kind(events, scanner.TIME_SIGNATURE)
-    return time_signatures(
-        {
-            tick: (value >> 8, 1 << (value & 255))
-            for tick, value in zip(ticks.tolist(), values.tolist())
-        },
-        found.assumed,
-    )
-
-
-def _programs(
-    onset: NDArray[np.int64], channel: NDArray[np.int64], events: list[NDArray[np.int64]]
-) -> NDArray[np.int64]:
-    """Return the program of each note: its channel's last at or before its onset, on any track."""
-    ticks, values = _of_kind(events, scanner.PROGRAM)
-    if not len(ticks):
-        return np.zeros(len(onset), np.int64)
-    keys = values >> 7 << 51 | ticks
-    order = np.argsort(keys, kind="stable")
-    place = np.searchsorted(keys[order], channel << 51 | onset, side="right") - 1
-    program = values[order][place]
-    return np.where((place >= 0) & (program >> 7 == channel), program & 127, 0)
-
-
-def _texts(events: list[NDArray[np.int64]], tempi: TempoMap, data: bytes) -> tuple[TextEvent, ...]:
-    ticks, kinds, values = events
-    chosen = kinds < 16
-    ticks, kinds, values = ticks[chosen], kinds[chosen], values[chosen]
-    if not len(ticks):
-        return ()
-    order = np.argsort(ticks, kind="stable")
-    ticks, kinds, values = ticks[order], kinds[order], values[order]
-    return tuple(
-        TextEvent(
-            tick,
-            sec,
-            _TEXT_KINDS.get(kind, "text"),
-            data[value >> 28 : (value >> 28) + (value & 0xFFFFFFF)],
-        )
-        for tick, sec, kind, value in zip(
-            ticks.tolist(), tempi.seconds(ticks).tolist(), kinds.tolist(), values.tolist()
-        )
-    )
-
-
-def _sustained(
-    onset: NDArray[np.int64],
-    end: NDArray[np.int64],
-    key: NDArray[np.int64],
-    events: list[NDArray[np.int64]],
-    end_tick: int,
-) -> NDArray[np.int64]:
-    """Return the note ends as the sustain pedal extends them.
-
-    A note that ends while its channel's pedal is down sounds on until the pedal is released, its
-    key (pitch << 4 | channel) is struck again, or the piece ends.
-    """
-    ticks, values = _of_kind(events, scanner.PEDAL)
-    if not len(ticks):
-        return end
-    pedals = values >> 7 << 51 | ticks
-    order = np.argsort(pedals, kind="stable")
-    pedals, down = pedals[order], (values[order] & 127) >= 64
-
-    # The next release at or after each pedal event, on whatever channel.
-    at = np.where(down, len(pedals), np.arange(len(pedals)))
-    release = np.minimum.accumulate(at[::-1])[::-1]
-    ends = (key & 15) << 51 | end
-    last = np.searchsorted(pedals, ends, side="right") - 1
-    held = (last >= 0) & down[last] & (pedals[last] >> 51 == key & 15)
-    until = np.append(pedals, -1)[release[last]]
-    until = np.where(until >> 51 == key & 15, until & (1 << 51) - 1, end_tick)
-
-    strikes = np.append(np.sort(key << 51 | onset), -1)
-    again = strikes[np.searchsorted(strikes[:-1], key << 51 | end)]
-    until = np.where(again >> 51 == key, np.minimum(until, again & (1 << 51) - 1), until)
-    return np.where(held, until, end)
+    ticks, microseconds = changes
+    return tempo_map(ticks, microseconds * 1e-6, division, found.assumed)
