@@ -63,8 +63,8 @@ class TempoMap:
         starts = np.zeros(len(self.ticks))
         if len(starts) > 1:
             spans = self.ticks[1:] - self.ticks[:-1]
-            spans = spans * (self.seconds_per_beat[:-1] / self.ticks_per_beat)
-            np.cumsum(spans, out=starts[1:])
+            scale = self.seconds_per_beat / self.ticks_per_beat
+            np.cumsum(spans * scale[:-1], out=starts[1:])
         object.__setattr__(self, "starts", starts)
 
     @property
