@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError
+from chordmer.features.articulation import ARTICULATION, articulation
 from chordmer.features.dynamics import DYNAMICS, dynamics
 from chordmer.features.harmony import CHORDS, TENSION, chords, tension
 from chordmer.features.lines import BASS, MELODY, bass, melody
+from chordmer.features.pulse import PULSE, pulse
 from chordmer.features.register import POLYPHONY, REGISTER, polyphony, register
-from chordmer.features.rhythm import ARTICULATION, PULSE, RHYTHM, articulation, pulse, rhythm
+from chordmer.features.rhythm import RHYTHM, rhythm
 from chordmer.features.texture import weave
-from chordmer.features.tonality import DEGREES_OF_KEY, TONALITY, degrees, tonality
+from chordmer.features.tonality import PROFILE, TONALITY, profile, tonality
 from chordmer.notes import Symbolic
 from chordmer.track import Frames
 
@@ -44,7 +46,7 @@ _FAMILIES = {
     "melody": (melody, MELODY),
     "bass": (bass, BASS),
     "tonality": (tonality, TONALITY),
-    "degrees": (degrees, DEGREES_OF_KEY),
+    "profile": (profile, PROFILE),
     "chords": (chords, CHORDS),
     "tension": (tension, TENSION),
     "dynamics": (dynamics, DYNAMICS),
