@@ -17,9 +17,10 @@ _CONTAINER = "META-INF/container.xml"
 _ENTRIES = 1024
 #: Elements and depth of the largest scores stay far below these.
 _ELEMENTS, _DEPTH = 1_000_000, 64
-#: Elements whose number says how often the parser does something: three digits are enough.
+#: Elements whose number says how often the parser does something: three digits are enough, and two
+#: for the beats of a measure, whose time it takes grows faster than they do.
 _NUMBERS = {
-    *("beats", "beat-type", "staves", "staff", "fifths", "octave", "octave-change", "chromatic"),
+    *("beat-type", "staves", "staff", "fifths", "octave", "octave-change", "chromatic"),
     *("diatonic", "multiple-rest", "measure-repeat", "beat-repeat", "actual-notes", "normal-notes"),
     *(
         "tremolo",
@@ -32,7 +33,7 @@ _NUMBERS = {
         "interchangeable",
     ),
 }
-_LONG_NUMBER = re.compile(r"\d{4}")
+_LONG_NUMBER, _LONG_METRE = re.compile(r"\d{4}"), re.compile(r"\d{3}")
 
 
 def unpacked(data: bytes, limits: Limits) -> bytes:
@@ -148,8 +149,10 @@ def checked(data: bytes, limits: Limits) -> bytes:
         path.pop()
 
     def text(content: str) -> None:
-        if path[-1] in _NUMBERS and _LONG_NUMBER.search(content):
-            raise ScoreError("absurd number", stage=path[-1], value=content)
+        here = path[-1]
+        absurd = _LONG_METRE if here == "beats" else _LONG_NUMBER if here in _NUMBERS else None
+        if absurd and absurd.search(content):
+            raise ScoreError("absurd number", stage=here, value=content)
 
     parser = _parser()
     parser.buffer_text = True

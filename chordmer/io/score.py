@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import warnings
@@ -26,8 +28,9 @@ SCORE_SUFFIXES = {
     ".abc": "abc",
     ".krn": "humdrum",
 }
-#: A number in the body of an ABC or kern file that no music needs; fields of free text may hold it.
-_LONG_NUMBER = re.compile(rb"\d{5}")
+#: Numbers in the body of an ABC or kern file that no music needs, a metre of three digits among
+#: them; fields of free text may hold what they like.
+_LONG_NUMBER = re.compile(rb"\d{5}|M:?[\s(\d+]*\d{3}")
 _FREE_TEXT = re.compile(rb"\s*(!|%|[A-JNOP-UW-Zw]:)")
 
 
@@ -125,7 +128,8 @@ def _parsed(data: str | bytes, form: str, gathering: Gathering) -> Any:
         from music21 import converter
     except ImportError as problem:
         raise MissingExtraError.of("music21", "scores") from problem
-    with warnings.catch_warnings(record=True) as heard:
+    said = io.StringIO()
+    with warnings.catch_warnings(record=True) as heard, contextlib.redirect_stderr(said):
         warnings.simplefilter("always")
         try:
             stream = converter.parseData(data, format=form)
@@ -133,7 +137,7 @@ def _parsed(data: str | bytes, form: str, gathering: Gathering) -> Any:
             raise ScoreError(
                 f"music21 cannot parse it: {type(problem).__name__}: {problem}", stage="parsing"
             ) from problem
-    gathering.found.count("parser_warnings", len(heard))
+    gathering.found.count("parser_warnings", len(heard) + said.getvalue().count("WARNING"))
     return stream
 
 
