@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from chordmer.notes import Report
 
 __all__ = ["Findings"]
@@ -47,5 +45,4 @@ class Findings:
     def report(self) -> Report:
         """Return what was found."""
         told = [_SENTENCES[n].format(c) for n, c in self._counts.items() if n in _SENTENCES]
-        counts = MappingProxyType(self._counts)
-        return Report(tuple(self.assumed), counts, (*told, *self.warnings))
+        return Report(tuple(self.assumed), dict(self._counts), (*told, *self.warnings))
