@@ -121,7 +121,7 @@ def describe_windows(
     -------
     Frames
         At least one row. Windows start at the first note, and those without a note are left out.
-        The last one is the first that reaches the last onset.
+        The last one is the first that ends after the last onset.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _starts(onset: NDArray[np.float64], window: float, hop: float) -> NDArray[np
     Found from the onsets, so that a rest of any length costs nothing.
     """
     since = onset - onset[0]
-    last = max(np.ceil((since[-1] - window) / hop) + 1, 0)
+    last = max(np.floor((since[-1] - window) / hop) + 1, 0)
     newest = np.minimum(np.floor(since / hop), last)
     oldest = np.maximum(np.floor((since - window) / hop) + 1, 0)
     oldest[1:] = np.maximum(oldest[1:], newest[:-1] + 1)

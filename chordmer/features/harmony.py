@@ -5,31 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from chordmer.features.harte import QUALITIES as TONES
 from chordmer.features.summary import entropy, mean, quantiles, ratio, share, spread, unit
 from chordmer.features.texture import HOLD, Texture
-from chordmer.features.tonality import find_key
+from chordmer.features.tonality import find_key, signature
 
 __all__ = ["CHORDS", "TENSION", "chord_probabilities", "chords", "tension"]
 
 Floats = NDArray[np.float64]
 
-#: Harte's name of each chord quality, and its tones above the root.
-QUALITIES = {
-    "maj": (0, 4, 7),
-    "min": (0, 3, 7),
-    "dim": (0, 3, 6),
-    "aug": (0, 4, 8),
-    "sus4": (0, 5, 7),
-    "7": (0, 4, 7, 10),
-    "maj7": (0, 4, 7, 11),
-    "min7": (0, 3, 7, 10),
-}
+#: The qualities told apart; finer ones are not told from passing notes.
+QUALITIES = ("maj", "min", "dim", "aug", "sus4", "7", "maj7", "min7")
 _MAJOR, _MINOR = [0, 5, 6], [1, 7]
 #: Row ``12 * quality + root``: the tones of a chord, of unit norm.
 _TEMPLATES = np.array(
     [
-        np.roll(np.isin(np.arange(12), tones), root) / np.sqrt(len(tones))
-        for tones in QUALITIES.values()
+        np.roll(np.isin(np.arange(12), TONES[name]), root) / np.sqrt(len(TONES[name]))
+        for name in QUALITIES
         for root in range(12)
     ]
 )
@@ -118,6 +110,7 @@ def chord_probabilities(chroma: Floats) -> tuple[Floats, Floats]:
 def chords(texture: Texture) -> dict[str, float]:
     """Return the descriptors of `CHORDS`."""
     key = find_key(texture)
+    home = signature(key)
     p, fit = chord_probabilities(texture.harmony)
     share_of = p.sum(axis=0) / max(len(p), 1)
     quality = share_of.sum(axis=1)
@@ -131,7 +124,7 @@ def chords(texture: Texture) -> dict[str, float]:
         "chord_change": 2 * mean(moved),
         "chord_entropy": entropy(share_of.sum(axis=0)),
         **_root_moves(p.sum(axis=1), key.tonic),
-        **_degrees(np.roll(major, -key.home), np.roll(minor, -key.home)),
+        **_degrees(np.roll(major, -home), np.roll(minor, -home)),
         **_triads(texture),
     }
 
@@ -174,7 +167,7 @@ def _triads(texture: Texture) -> dict[str, float]:
     at = np.arange(12)
 
     def sounds(name: str) -> float:
-        _, third, fifth = QUALITIES[name]
+        _, third, fifth = TONES[name]
         roots = sets & sets[:, (at + third) % 12] & sets[:, (at + fifth) % 12]
         return share(np.asarray(roots.any(axis=1)), seconds)
 

@@ -26,14 +26,17 @@ RHYTHM = {
     "rhythm_step_spread": ("log2", "standard deviation of that logarithm"),
     "rhythm_step_held_mean": ("log2 s", "the same mean, each step weighted by its length"),
     "rhythm_step_entropy": ("0 to 1", "entropy of the steps in bins of half an octave"),
-    "rhythm_fast_share": ("share", "steps under 0.18 s"),
-    "rhythm_slow_share": ("share", "steps over 0.6 s"),
+    "rhythm_fast_share": ("share", "steps under 0.19 s"),
+    "rhythm_slow_share": ("share", "steps over 0.61 s"),
     "rhythm_variability": (
         "0 to 1",
         "mean of |a - b| / (a + b) over successive steps (half the nPVI)",
     ),
 }
 
+#: What counts as a fast and as a slow step, in seconds. Thresholds in time are no note value of
+#: any whole number of beats a minute, so that a score's notes never lie right on one.
+FAST, SLOW = 0.19, 0.61
 #: Steps below this many seconds count as this long, so that their logarithm stays in bounds.
 BRIEF = 0.02
 
@@ -61,8 +64,8 @@ def rhythm(texture: Texture) -> dict[str, float]:
         "rhythm_step_spread": spread(log),
         "rhythm_step_held_mean": mean(log, steps),
         "rhythm_step_entropy": entropy(half_octaves),
-        "rhythm_fast_share": share(steps < 0.18),
-        "rhythm_slow_share": share(steps > 0.6),
+        "rhythm_fast_share": share(steps < FAST),
+        "rhythm_slow_share": share(steps > SLOW),
         "rhythm_variability": mean(np.abs(np.diff(steps)) / (steps[1:] + steps[:-1])),
     }
 

@@ -21,6 +21,9 @@ __all__ = ["Texture", "weave"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+#: Times are multiples of this (seconds, 8 microseconds). A power of two, because no time that a
+#: metre and a tempo make lies half-way between two of its multiples, where rounding is a toss-up.
+GRAIN = 2.0**-17
 #: Notes closer than this (seconds) are struck together. In piano performances the gaps between
 #: successive onsets have two humps, below 30 ms (one chord) and above 80 ms (two events).
 TOGETHER = 0.045
@@ -163,15 +166,15 @@ def _ramp(start: Floats, pitch: Ints, hop: float, edges: int) -> Floats:
 def weave(source: Symbolic | NDArray[np.void]) -> Texture:
     """Return the texture of a piece or of a note array.
 
-    Onsets are rounded to 10 microseconds, so that the arithmetic of a tempo map leaves no trace.
+    Times are rounded to `GRAIN`, so that the arithmetic of a tempo map leaves no trace.
     """
     notes = source.notes if isinstance(source, Symbolic) else source
     notes = notes[~notes["is_drum"]]
     onset = notes["onset_sec"].astype(np.float64)
     order = np.lexsort((notes["pitch"], onset))
     notes, onset = notes[order], onset[order]
-    onset = np.round(onset - onset[:1], 5)
-    duration = np.round(np.maximum(notes["duration_sec"].astype(np.float64), 0.0), 5)
+    onset = _rounded(onset - onset[:1])
+    duration = _rounded(np.maximum(notes["duration_sec"].astype(np.float64), 0.0))
     pitch = np.clip(notes["pitch"].astype(np.int64), 0, 127)
     velocity = notes["velocity"].astype(np.int64)
 
@@ -202,6 +205,11 @@ def weave(source: Symbolic | NDArray[np.void]) -> Texture:
         first=first,
         **_sounding(event, pitch, end, times),
     )
+
+
+def _rounded(seconds: Floats) -> Floats:
+    rounded: Floats = np.rint(seconds / GRAIN) * GRAIN
+    return rounded
 
 
 def _events(onset: Floats) -> Ints:

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from chordmer.features.harte import DEGREES
+from chordmer.features.key import MAJOR_PROFILE, MINOR_PROFILE, Key, key_of_profile
 from chordmer.features.summary import entropy, mean, quantiles, ratio, share, spread, unit
 from chordmer.features.texture import HOLD, Texture
 
 __all__ = [
-    "DEGREES",
     "PROFILE",
     "TONALITY",
-    "Key",
     "correlations",
     "find_key",
     "pitch_classes",
     "profile",
+    "signature",
     "tonality",
 ]
 
 Floats = NDArray[np.float64]
-
-#: Krumhansl & Kessler (1982), probe-tone ratings for C major and C minor.
-MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
-MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
-#: The twelve degrees above a tonic.
-DEGREES = ("1", "b2", "2", "b3", "3", "4", "b5", "5", "b6", "6", "b7", "7")
 
 TONALITY = {
     "mode_strength": ("-2 to 2", "correlation with the best major key less the best minor key"),
@@ -49,7 +42,10 @@ TONALITY = {
     "key_diatonic": ("share", "time within the key's diatonic collection"),
     "key_entropy": ("0 to 1", "entropy of the pitch classes"),
     "key_local_clarity": ("-1 to 1", "correlation with the best key of each window of 4 s, mean"),
-    "key_local_change": ("share", "windows of 4 s whose best key is not that of the one before"),
+    "key_local_change": (
+        "0 to 2",
+        "one less the correlation of successive windows' key correlations",
+    ),
     "key_local_diatonic": ("share", "time within the best collection of each window of 4 s, mean"),
     "key_local_entropy": ("0 to 1", "entropy of the pitch classes of each window of 4 s, mean"),
     **{
@@ -61,26 +57,6 @@ TONALITY = {
 PROFILE = {f"profile_{d}": ("share", f"time on degree {d} of the tonic") for d in DEGREES}
 
 
-@dataclass(frozen=True)
-class Key:
-    """The key that fits a piece best.
-
-    Attributes
-    ----------
-    tonic : int
-        Pitch class, C is 0.
-    minor : bool
-    """
-
-    tonic: int
-    minor: bool
-
-    @property
-    def home(self) -> int:
-        """Tonic of the major key with the same signature."""
-        return (self.tonic + 3) % 12 if self.minor else self.tonic
-
-
 def _standard(x: Floats) -> Floats:
     """Return the rows of `x` with zero mean and unit norm; constant rows become 0."""
     x = x - x.mean(axis=-1, keepdims=True)
@@ -89,7 +65,9 @@ def _standard(x: Floats) -> Floats:
     return standard
 
 
-_KEYS = _standard(np.array([np.roll(mode, k) for mode in (MAJOR, MINOR) for k in range(12)]))
+_KEYS = _standard(
+    np.array([np.roll(mode, k) for mode in (MAJOR_PROFILE, MINOR_PROFILE) for k in range(12)])
+)
 _WHITE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)).astype(np.float64)
 _COLLECTIONS = np.array([np.roll(_WHITE, k) for k in range(12)])
 
@@ -118,15 +96,21 @@ def pitch_classes(texture: Texture) -> Floats:
 
 def find_key(texture: Texture) -> Key:
     """Return the key whose profile correlates best with the piece's pitch classes."""
-    best = int(np.argmax(correlations(pitch_classes(texture))))
-    return Key(tonic=best % 12, minor=best >= 12)
+    last = int(texture.pitch[-1]) % 12 if len(texture.pitch) else 0
+    return key_of_profile(pitch_classes(texture), last)
+
+
+def signature(key: Key) -> int:
+    """Return the tonic of the major key that has the signature of `key`."""
+    return (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
 
 
 def tonality(texture: Texture) -> dict[str, float]:
     """Return the descriptors of `TONALITY`."""
     whole = pitch_classes(texture)
     key = find_key(texture)
-    r = correlations(whole)
+    home = signature(key)
+    r = key.correlations
     major, minor = float(r[:12].max()), float(r[12:].max())
     by_signature = np.maximum(r[:12], np.roll(r[12:], 3))
     on = np.roll(whole, -key.tonic)
@@ -140,10 +124,10 @@ def tonality(texture: Texture) -> dict[str, float]:
         "mode_melody_third": _balance(sung[4], sung[3]),
         **_local_mode(texture),
         "key_clarity": max(major, minor),
-        "key_margin": float(by_signature[key.home] - np.delete(by_signature, key.home).max()),
+        "key_margin": float(by_signature[home] - np.delete(by_signature, home).max()),
         "key_major": major,
         "key_minor": minor,
-        "key_diatonic": ratio(float(whole @ _COLLECTIONS[key.home]), float(whole.sum())),
+        "key_diatonic": ratio(float(whole @ _COLLECTIONS[home]), float(whole.sum())),
         "key_entropy": entropy(whole),
         **_local_key(texture),
         **{f"fourier_{k}": float(m) for k, m in enumerate(np.abs(np.fft.rfft(unit(whole)))[1:], 1)},
@@ -169,12 +153,12 @@ def _local_mode(texture: Texture) -> dict[str, float]:
 
 def _local_key(texture: Texture) -> dict[str, float]:
     r = correlations(texture.phrases)
-    winner = r.argmax(axis=1)
+    shape = _standard(r)
     p = texture.phrases / texture.phrases.sum(axis=1, keepdims=True)
     surprise = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=1) / np.log(12)
     return {
         "key_local_clarity": mean(r.max(axis=1)),
-        "key_local_change": share(winner[1:] != winner[:-1]),
+        "key_local_change": mean(1 - (shape[1:] * shape[:-1]).sum(axis=1)),
         "key_local_diatonic": mean((p @ _COLLECTIONS.T).max(axis=1)),
         "key_local_entropy": mean(surprise),
     }
