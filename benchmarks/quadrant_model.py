@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,7 @@ def fit(
     y: np.ndarray,
     copies: int,
     recipe: Recipe,
-    names: Sequence[str] = DESCRIPTOR_NAMES,
+    dropped: Collection[str] = (),
 ) -> dict[str, np.ndarray]:
     """Return the arrays of a model, not yet calibrated.
 
@@ -66,11 +66,11 @@ def fit(
     copies : int
         How many rows a clip has; the penalty on the logistic regression is that for one.
     recipe : Recipe
-    names : sequence of str
-        Of the descriptors.
+    dropped : collection of str
+        Descriptors that no expert hears.
     """
-    place = {name: i for i, name in enumerate(names)}
-    notes = np.array([i for i, name in enumerate(names) if name not in LOUDNESS])
+    place = {name: i for i, name in enumerate(DESCRIPTOR_NAMES)}
+    notes = np.array([i for name, i in place.items() if name not in LOUDNESS | set(dropped)])
     arrays = {
         "members": np.array(recipe.members),
         "loudness": np.array([place[f"velocity_{name}"] for name in ("mean", "change", "spread")]),

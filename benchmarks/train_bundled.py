@@ -2,25 +2,30 @@
 
     python benchmarks/train_bundled.py --data FOLDER [--weights FOLDER] [-o FOLDER]
 
-FOLDER holds `emopia/` (index.csv and midis/). Clips are split by song, ten folds at a time; changed
-copies of a training clip are in the training folds only, changed copies of a held-out clip are
-tested only. The mixture is chosen on some shuffles of the folds, and the figures reported are from
-other shuffles. Intervals are 95 %, by bootstrap over songs. Accuracy, arousal and valence are
-shares of clips whose quadrant, or its half of the plane, is right; chance is about 0.28 and 0.5.
-ECE is the expected calibration error in 10 bins.
+FOLDER holds `emopia/` (index.csv, midis/), and `openscore_lieder/`, `openhymnal/` and `pop909/`
+(midi/), which have no labels and serve to find descriptors that only tell corpora apart.
+
+Clips are split by song, ten folds at a time; changed copies of a training clip are in the training
+folds only, changed copies of a held-out clip are tested only. The mixture is chosen on some
+shuffles of the folds, and the figures reported are from other shuffles. Intervals are 95 %, by
+bootstrap over songs. Accuracy, arousal and valence are shares of clips whose quadrant, or its half
+of the plane, is right; chance is about 0.28 and 0.5. ECE is the expected calibration error in 10
+bins. The controls change what is heard, so that a model that listens must lose by them.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from string import Template
+from typing import Any
 
 import numpy as np
-from emopia import CHANGES, Clips, describe, draw_variant, load_clips
-from quadrant_model import Recipe, fit, fit_novelty
-from report import write_report
+from emopia import CHANGES, Clips, describe, describe_others, draw_variant, load_clips
+from quadrant_model import LOUDNESS, Recipe, fit, fit_novelty
+from report import setting, write_report
 from scipy.optimize import minimize_scalar
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -32,19 +37,23 @@ ROOT = Path(__file__).parents[1]
 NAME = "symbolic-1"
 COPIES = 12
 CHOOSING, REPORTING = (0, 1), (100, 101, 102)
+#: Descriptors whose mean in most of three unlabelled corpora lies further than this many standard
+#: deviations from EMOPIA's say more about the corpus than about the music, and are dropped.
+FAR = 1.2
+SCORE_LIKE = ("flat, quantised", "flat, quantised, any tempo")
 CONTROLS = ("1.5 times as fast", "1.5 times as slow")
 
+#: Most points of accuracy that may be lost when velocities are flat and onsets quantised.
+MOST_LOST = 3.0
 #: Weights of linear, broad and trees, and of the expert for dynamics.
 MIXTURES = {
-    "linear": ((1, 0, 0), 1.0),
-    "broad": ((0, 1, 0), 1.0),
-    "trees": ((0, 0, 1), 1.0),
-    "linear + broad": ((1, 1, 0), 1.0),
-    "linear + trees": ((1, 0, 1), 1.0),
-    "linear + broad + trees": ((1, 1, 1), 1.0),
-    "2 linear + broad + 2 trees": ((2, 1, 2), 1.0),
-    "2 linear + broad + 2 trees, dynamics 0.7": ((2, 1, 2), 0.7),
-    "2 linear + broad + 2 trees, no dynamics": ((2, 1, 2), 0.0),
+    "linear": ((1, 0, 0), 0.5),
+    "broad": ((0, 1, 0), 0.5),
+    "trees": ((0, 0, 1), 0.5),
+    "linear + broad": ((1, 1, 0), 0.5),
+    "linear + trees": ((1, 0, 1), 0.5),
+    "all": ((1, 1, 1), 0.5),
+    **{f"all, dynamics {weight}": ((1, 1, 1), weight) for weight in (0.0, 0.3, 0.4, 0.7, 1.0)},
 }
 
 
@@ -56,21 +65,28 @@ class Corpus:
     copies: np.ndarray  # (COPIES + 1, n, d), the clean ones first
     changed: Mapping[str, np.ndarray]  # each (n, d)
     held_out: np.ndarray  # (2, n, d): drawn as for training, never trained on
+    shift: np.ndarray  # (d,) how far other corpora lie, in standard deviations of the copies
 
     @classmethod
     def read(cls, folder: Path) -> Corpus:
         """Read EMOPIA, change its clips and describe them all."""
-        clips = load_clips(folder)
+        clips = load_clips(folder / "emopia")
         drawn = [describe(clips.pieces, draw_variant, 1000 + k) for k in range(COPIES + 2)]
         changed = {name: describe(clips.pieces, change, 1) for name, change in CHANGES.items()}
         copies = np.stack([changed["clean"], *drawn[:COPIES]])
-        return cls(clips, copies, changed, np.stack(drawn[COPIES:]))
+        shift = shift_of(copies, describe_others(folder).values())
+        return cls(clips, copies, changed, np.stack(drawn[COPIES:]), shift)
+
+    @property
+    def dropped(self) -> list[str]:
+        """Descriptors that most other corpora have far from where EMOPIA has them."""
+        return [name for name, far in zip(DESCRIPTOR_NAMES, self.shift) if far > FAR]
 
     def fit(self, rows: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return a model of these clips and their copies."""
         n_copies = len(self.copies)
         X = np.concatenate(self.copies[:, rows])
-        return fit(X, np.tile(self.clips.quadrant[rows], n_copies), n_copies, recipe)
+        return fit(X, np.tile(self.clips.quadrant[rows], n_copies), n_copies, recipe, self.dropped)
 
     def folds(self, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield training and test clips, ten times, no song in both."""
@@ -80,31 +96,48 @@ class Corpus:
         )
 
 
+def shift_of(copies: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the median over corpora of each descriptor's shift, shape (d,)."""
+    rows = copies.reshape(-1, copies.shape[-1])
+    mean, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
+    return np.median([np.abs(other.mean(axis=0) - mean) / scale for other in others], axis=0)
+
+
 # --- choosing ------------------------------------------------------------------------------------
 
 
 def choose(corpus: Corpus) -> tuple[str, list[dict[str, object]]]:
-    """Return the mixture with the least mean log loss over held-out clips and their copies."""
+    """Return the mixture with the least log loss among those that hold on scores, and a table.
+
+    The velocities of EMOPIA come from one transcriber, so what they tell is taken only as far as a
+    piece without any is not much worse off (`MOST_LOST`).
+    """
     y = corpus.clips.quadrant
     tests = {"clean": corpus.changed["clean"], "drawn": corpus.held_out[0]}
-    found = {name: {test: np.zeros((len(y), 4)) for test in tests} for name in MIXTURES}
-    rows = []
-    for seed in CHOOSING:
+    tests |= {name: corpus.changed[name] for name in SCORE_LIKE}
+    found = {name: {test: np.zeros((2, len(y), 4)) for test in tests} for name in MIXTURES}
+    for s, seed in enumerate(CHOOSING):
         for train, test in corpus.folds(seed):
             arrays = corpus.fit(train, Recipe())
-            for name, (members, dynamics) in MIXTURES.items():
-                mixed = mix(arrays, members, dynamics)
+            for name, mixture in MIXTURES.items():
+                mixed = mix(arrays, *mixture)
                 for key, X in tests.items():
-                    part = inference.predict_proba(mixed, X[test]) / len(CHOOSING)
-                    found[name][key][test] += part
+                    found[name][key][s, test] = inference.predict_proba(mixed, X[test])
+    rows = []
     for name, parts in found.items():
-        row: dict[str, object] = {"mixture": name}
-        for key, p in parts.items():
-            row |= {f"accuracy, {key}": round(accuracy(p, y), 3)}
-        losses = [log_loss(p ** (1 / best_temperature(p, y)), y) for p in parts.values()]
-        rows.append(row | {"log loss": round(float(np.mean(losses)), 4)})
-    best = min(rows, key=lambda row: row["log loss"])
-    return str(best["mixture"]), rows
+        right = {key: 100 * accuracy(p, y) for key, p in parts.items()}
+        p, labels = parts["drawn"].reshape(-1, 4), np.tile(y, 2)
+        rows.append(
+            {
+                "mixture": name,
+                "clean": round(right["clean"], 1),
+                "drawn": round(right["drawn"], 1),
+                "lost": round(right["clean"] - np.mean([right[key] for key in SCORE_LIKE]), 1),
+                "log loss": round(log_loss(p ** (1 / best_temperature(p, labels)), labels), 4),
+            }
+        )
+    holding = [row for row in rows if row["lost"] <= MOST_LOST]
+    return str(min(holding, key=lambda row: row["log loss"])["mixture"]), rows
 
 
 def mix(
@@ -224,6 +257,40 @@ def table(corpus: Corpus, changed: Mapping[str, np.ndarray]) -> list[dict[str, o
     return rows
 
 
+def write_card(
+    path: Path,
+    corpus: Corpus,
+    recipe: Recipe,
+    manifest: Mapping[str, Any],
+    rows: list[dict[str, object]],
+    size: float,
+) -> None:
+    """Fill in the card that lies beside the weights."""
+    columns = [column for column in rows[0] if column not in ("control", "log loss")]
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    lines += [f"| {' | '.join(str(row[c]) for c in columns)} |" for row in rows]
+    names = ("linear", "Broad Learning System", "trees")
+    card = Template((ROOT / "benchmarks" / "model_card.md").read_text(encoding="utf-8"))
+    text = card.substitute(
+        name=NAME,
+        size=f"{size:.1f}",
+        n_clips=len(corpus.clips.song),
+        n_songs=len(np.unique(corpus.clips.song)),
+        class_counts=", ".join(map(str, np.bincount(corpus.clips.quadrant))),
+        n_copies=COPIES,
+        n_descriptors=len(DESCRIPTOR_NAMES) - len(LOUDNESS) - len(corpus.dropped),
+        dynamics=recipe.dynamics,
+        mixture=", ".join(f"{n} {w:.2f}" for n, w in zip(names, recipe.members)),
+        dropped=", ".join(f"`{name}`" for name in corpus.dropped),
+        n_choosing=len(CHOOSING),
+        n_reporting=len(REPORTING),
+        scores="\n".join(lines),
+        threshold=f"{manifest['parameters']['novelty_threshold']:.2f}",
+        setting=f"Measured on {setting()}",
+    )
+    path.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -231,7 +298,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path("benchmark-reports"))
     options = parser.parse_args()
 
-    corpus = Corpus.read(options.data / "emopia")
+    corpus = Corpus.read(options.data)
     chosen, mixtures = choose(corpus)
     members, dynamics = MIXTURES[chosen]
     recipe = Recipe(members=tuple(np.array(members) / np.sum(members)), dynamics=dynamics)
@@ -259,6 +326,7 @@ def main() -> None:
             "licence": "CC BY-NC-SA 4.0",
             "copies": COPIES,
             "recipe": asdict(recipe),
+            "dropped": corpus.dropped,
         },
     }
     save_folder(options.weights, manifest, arrays)
@@ -269,13 +337,16 @@ def main() -> None:
         f"{threshold:.2f}; {len(DESCRIPTOR_NAMES)} descriptors; {size:.2f} MB."
     )
     rows = table(corpus, changed)
+    write_card(options.weights.parent / "MODEL_CARD.md", corpus, recipe, manifest, rows, size)
     write_report(options.out, "bundled_model", __doc__, rows, notes)
     write_report(
         options.out,
         "bundled_model_choice",
         "Which mixture of chordmer's classifiers the bundled model is",
         mixtures,
-        f"Mean of the shuffles {CHOOSING}; *drawn* are changed copies of held-out clips.",
+        f"Accuracy in per cent, over the shuffles {CHOOSING}; *drawn* are changed copies of "
+        f"held-out clips, whose log loss is after calibration; *lost* are points from clean to "
+        f"flat and quantised, of which {MOST_LOST} are allowed. Chosen: {chosen}.",
     )
 
 

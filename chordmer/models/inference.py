@@ -38,8 +38,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chordmer.errors import ModelError
+
 __all__ = [
+    "ARRAYS",
     "broad_nodes",
+    "check_arrays",
     "is_played",
     "novelty",
     "opinions",
@@ -50,6 +54,43 @@ __all__ = [
 ]
 
 Arrays = Mapping[str, NDArray[Any]]
+
+_EXPERT: dict[str, tuple[str, tuple[int | str, ...]]] = {
+    "columns": ("int64", ("k",)),
+    **{name: ("float64", ("k",)) for name in ("low", "high", "mean", "scale")},
+    "linear_coef": ("float64", ("k", 4)),
+    "linear_intercept": ("float64", (4,)),
+    "broad_features": ("float64", ("k", "f")),
+    "broad_enhancement": ("float64", ("f", "e")),
+    "broad_bias": ("float64", ("e",)),
+    "broad_coef": ("float64", ("b", 4)),
+    "broad_intercept": ("float64", (4,)),
+    "tree_root": ("int32", ("t",)),
+    "tree_feature": ("int16", ("m",)),
+    "tree_threshold": ("float32", ("m",)),
+    "tree_right": ("int32", ("m",)),
+    "tree_leaf": ("float32", ("l", 4)),
+}
+#: Dtype and shape of every array, as `chordmer.folder.load_folder` wants them; a letter is any
+#: length, but the same one wherever it stands.
+ARRAYS: dict[str, tuple[str, tuple[int | str, ...]]] = {
+    "members": ("float64", (3,)),
+    "loudness": ("int64", (3,)),
+    "relative": ("int64", ("r",)),
+    "gate": ("float64", (3,)),
+    "temperature": ("float64", (2,)),
+    "novelty_mean": ("float64", ("notes.k",)),
+    "novelty_scale": ("float64", ("notes.k",)),
+    "novelty_whitening": ("float32", ("notes.k", "notes.k")),
+    **{
+        f"{expert}.{name}": (
+            dtype,
+            tuple(f"{expert}.{n}" if isinstance(n, str) else n for n in shape),
+        )
+        for expert in ("notes", "dynamics")
+        for name, (dtype, shape) in _EXPERT.items()
+    },
+}
 
 
 def predict_proba(arrays: Arrays, X: NDArray[Any]) -> NDArray[np.float64]:
@@ -105,6 +146,55 @@ def standardize(expert: Arrays, X: NDArray[np.float64]) -> NDArray[np.float64]:
     clipped = np.clip(X[:, expert["columns"]], expert["low"], expert["high"])
     Z: NDArray[np.float64] = (clipped - expert["mean"]) / expert["scale"]
     return Z
+
+
+def check_arrays(arrays: Arrays, n_descriptors: int, *, source: object = None) -> None:
+    """Check that arrays of the right shapes are a model: none of its numbers leads astray.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        As `ARRAYS` says.
+    n_descriptors : int
+        How many descriptors a piece has.
+    source : object, optional
+        The folder they are from, for the message.
+
+    Raises
+    ------
+    ModelError
+        If an index points outside, a tree does not lead down to a leaf, a scale or temperature is
+        not positive, or weights are not weights.
+    """
+
+    def require(condition: bool | np.bool_, name: str) -> None:
+        if not condition:
+            raise ModelError("is no part of a model", source=source, stage="arrays", value=name)
+
+    def within(indices: NDArray[Any], low: Any, high: int) -> np.bool_:
+        return np.all((indices >= low) & (indices < high))
+
+    for name in ("loudness", "relative", "notes.columns", "dynamics.columns"):
+        require(within(arrays[name], 0, n_descriptors), name)
+    for name in ("temperature", "novelty_scale", "notes.scale", "dynamics.scale"):
+        require((arrays[name] > 0).all(), name)
+    members = arrays["members"]
+    require((members >= 0).all() and abs(members.sum() - 1) < 1e-9, "members")
+    require(0 <= arrays["gate"][2] <= 1, "gate")
+    for expert in ("notes", "dynamics"):
+        start = f"{expert}.tree_"
+        feature, right = arrays[f"{start}feature"], arrays[f"{start}right"]
+        leaf = feature < 0
+        node = np.arange(len(feature))
+        require(len(arrays[f"{start}root"]) > 0, f"{start}root")
+        require(within(arrays[f"{start}root"], 0, len(feature)), f"{start}root")
+        require(within(feature, -1, len(arrays[f"{expert}.columns"])), f"{start}feature")
+        # Both children lie further on, so every way down ends.
+        require(within(right[~leaf], node[~leaf] + 1, len(feature)), f"{start}right")
+        require(within(right[leaf], 0, len(arrays[f"{start}leaf"])), f"{start}right")
+        require(leaf[-1:].all(), f"{start}feature")
+        nodes = arrays[f"{expert}.broad_features"].shape[1] + len(arrays[f"{expert}.broad_bias"])
+        require(len(arrays[f"{expert}.broad_coef"]) == nodes, f"{expert}.broad_coef")
 
 
 def softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
