@@ -1,4 +1,7 @@
-"""The pulse: which times between onsets recur, and how clearly."""
+"""The pulse: which times between onsets recur, and how clearly.
+
+A histogram serves as a descriptor; for a tempo and its beats see `chordmer.features.tempo`.
+"""
 
 from __future__ import annotations
 
