@@ -14,8 +14,11 @@ __all__ = ["DRUMS", "last_at_each_tick", "note_array", "tempo_map", "time_signat
 
 #: Channel of the drums, counted from 0.
 DRUMS = 9
-#: Seconds a quarter note where a file does not say: 120 BPM, from the standard.
-_DEFAULT_TEMPO = 0.5
+# What the standard says where a file does not: from tick 0 on 120 BPM, which are half a second a
+# beat, in 4/4.
+_START = np.zeros(1, np.int64)
+_TEMPO = np.array([0.5])
+_METRE = np.array([(0, 4, 4)], TIME_SIGNATURE_DTYPE)
 
 
 def last_at_each_tick(
@@ -43,8 +46,8 @@ def tempo_map(
     ticks, seconds_per_beat = last_at_each_tick(ticks, seconds_per_beat)
     if not len(ticks) or ticks[0] > 0:
         assumed.append("tempo 120 BPM" + (" before the first tempo event" if len(ticks) else ""))
-        ticks = np.concatenate(([0], ticks))
-        seconds_per_beat = np.concatenate(([_DEFAULT_TEMPO], seconds_per_beat))
+        ticks = np.concatenate((_START, ticks))
+        seconds_per_beat = np.concatenate((_TEMPO, seconds_per_beat))
     return TempoMap(ticks.copy(), seconds_per_beat, ticks_per_beat)
 
 
@@ -67,8 +70,7 @@ def time_signatures(
         assumed.append(
             "time signature 4/4" + (" before the first time signature" if len(signatures) else "")
         )
-        start = np.array([(0, 4, 4)], TIME_SIGNATURE_DTYPE)
-        signatures = np.concatenate((start, signatures)) if len(signatures) else start
+        signatures = np.concatenate((_METRE, signatures)) if len(signatures) else _METRE.copy()
     return signatures
 
 
