@@ -140,6 +140,9 @@ class TestPrettyMidi:
         made = to_pretty_midi(piece)
         assert made.resolution < 30_000
         assert made.get_end_time() == pytest.approx(piece.duration, rel=1e-12)
+        fast = read_midi(smf(tempo(1), on(60), control(1, 0, 0xFFFFFF), off(60), division=1))
+        with pytest.raises(MidiError, match="too many ticks"):
+            to_pretty_midi(fast)
         prime = read_midi(smf(on(60), *[control(1, 0, 0xFFFFFF)] * 3, off(60), division=29_989))
         assert to_pretty_midi(prime).get_end_time() == pytest.approx(prime.duration, rel=1e-12)
 
@@ -166,6 +169,15 @@ class TestSymusic:
             192
         ]
         assert read_symbolic(symusic.Score(path)).notes["duration_tick"].tolist() == [96]
+
+    def test_a_first_tempo_after_the_start(self, tmp_path):
+        path = tmp_path / "a.mid"
+        path.write_bytes(smf(note(60), tempo(250_000), note(62)))
+        for unit in ("tick", "second"):
+            piece = read_symbolic(symusic.Score(path).to(unit))
+            assert piece.tempo_map.ticks.tolist() == [0, 96]
+            assert piece.tempo_map.bpm.tolist() == [120, 240]
+            assert "tempo 120 BPM before the first tempo event" in piece.report.assumed
 
     def test_empty(self):
         assert len(read_symbolic(symusic.Score(96)).notes) == 0

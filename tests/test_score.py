@@ -39,6 +39,16 @@ def mxl(score, *, container=CONTAINER, name="score.xml", method=zipfile.ZIP_DEFL
     return out.getvalue()
 
 
+def encrypted(archive):
+    """The archive with its files marked as encrypted."""
+    for name, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = archive.find(name)
+        while at >= 0:
+            archive = archive[: at + flags] + b"\1" + archive[at + flags + 1 :]
+            at = archive.find(name, at + 1)
+    return archive
+
+
 def xml_note(step, octave, duration, more="", first=""):
     return (
         f"<note>{first}<pitch><step>{step}</step><octave>{octave}</octave></pitch>"
@@ -262,6 +272,20 @@ class TestOtherFormats:
         ]
         assert piece.source == "Stream"
 
+    def test_a_stream_with_a_word_for_a_tempo_and_a_velocity(self):
+        stream = music21.stream.Stream()
+        note = music21.note.Note("C4")
+        note.volume.velocity = 99
+        stream.append([music21.tempo.MetronomeMark("adagio"), note])
+        piece = read_symbolic(stream)
+        assert piece.notes["velocity"].tolist() == [99]
+        assert piece.tempo_map.bpm.tolist() == [56.0]
+        assert "tempo 56 BPM for the word 'adagio'" in piece.report.assumed
+
+    def test_an_opus_of_one(self):
+        opus = music21.stream.Opus([music21.converter.parseData(ABC, format="abc")])
+        assert len(read_symbolic(opus).notes) == 4
+
     def test_a_stream_is_left_as_it_was(self):
         stream = music21.converter.parseData(ABC, format="abc")
         clarinet = music21.instrument.Clarinet()
@@ -313,6 +337,7 @@ REFUSED = {
     "endless note": (musicxml(duration="1e9"), "end is not from"),
     "duration of NaN": (musicxml(duration="nan"), "music21 cannot"),
     "negative duration": (musicxml(duration="-4"), "end is not from"),
+    "archive with a password": (encrypted(mxl(musicxml())), "unreadable archive"),
     "archive cut": (mxl(musicxml())[:-30], "archive"),
     "archive without a score": (mxl(b"", container=CONTAINER, name="other.xml"), "archive"),
     "archive whose container names none": (mxl(musicxml(), container="<a/>"), "names no score"),
