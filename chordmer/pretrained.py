@@ -21,6 +21,8 @@ from chordmer.track import as_track
 
 __all__ = ["PretrainedModel", "load_pretrained", "predict"]
 
+#: The course has no more windows than this: those of a piece over 80 minutes lie further apart.
+_MOST_WINDOWS = 1000
 _BUNDLED = Path(__file__).parent / "weights" / "symbolic"
 
 
@@ -105,7 +107,8 @@ def predict(
         By default the one chordmer carries.
     window, hop : float, default 15 and 5
         Length of the windows of the course over time, and the step between them, in seconds. A
-        window holds a phrase or two: much shorter ones hold too few notes for harmony to show.
+        window holds a phrase or two: much shorter ones hold too few notes for harmony to show. The
+        step grows where there would be more than 1,000 windows.
     pedal : bool, default False
         Whether the sustain pedal lengthens notes. The bundled model learned without it.
 
@@ -155,6 +158,7 @@ def predict(
 
 
 def _course(model: PretrainedModel, piece: Symbolic, window: float, hop: float) -> Curve:
+    hop = max(hop, piece.duration / _MOST_WINDOWS)
     frames = describe_windows(piece, window=window, hop=hop)
     probabilities = model.probabilities(frames.values)
     plane = valence_arousal(probabilities)
