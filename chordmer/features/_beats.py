@@ -1,92 +1,143 @@
-"""Beats as equal stretches of time: which pitches sound in each, and which of them count."""
+"""Beats as equal stretches of time, and the pitches that count in each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_BEATS", "Beats", "beats_of", "counting"]
+from chordmer.errors import ChordmerError
+from chordmer.io._compiled import compiled, worth_compiling
+
+__all__ = ["MOST_BEATS", "Beats", "beats_of", "sounding"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 #: A pitch counts if it sounds for this share of the time of that which sounds longest in the beat.
 SHARE = 0.25
-#: The most that a piece is cut into, 6 hours at 180 BPM: no file of a few bytes fills the memory.
-MOST_BEATS = 1 << 16
+#: The most beats of a piece, 3 hours at 180 BPM, and the most that its notes last altogether, so
+#: that no file of a few bytes takes all memory or time.
+MOST_BEATS, MOST_HELD = 1 << 15, 1 << 21
 #: What is shorter than this part of a beat is the rounding of its ends.
 _ROUNDING = 1e-9
-_CHUNK = 1 << 12
+#: Bytes whose reading takes as long, uncompiled, as to count a note.
+_BYTES_A_NOTE = 8
 
 
 class Beats(NamedTuple):
-    """Successive stretches of time, the first of which begins at ``first * width``."""
+    """`n` stretches of time of length `width`, the first of which begins at ``before * width``.
 
-    first: int
+    Each is made of `joined` beats.
+    """
+
+    before: int
     n: int
     width: float
+    joined: int
 
     @property
     def edges(self) -> Floats:
         """Where they begin, and where the last one ends, shape (n + 1,)."""
-        return self.width * np.arange(self.first, self.first + self.n + 1, dtype=np.float64)
+        numbers = np.arange(self.before, self.before + self.n + 1, dtype=np.float64)
+        return numbers * self.width
 
-    def number(self, times: Floats) -> Ints:
-        """Return in which beat each time is, the first being 0."""
-        return np.floor(times / self.width + _ROUNDING).astype(np.int64) - self.first
+    def offsets(self, onset: Floats) -> Ints:
+        """Return how many of the ascending onsets lie before each edge, shape (n + 1,)."""
+        beat = np.floor(onset / self.width + _ROUNDING) - self.before
+        return beat.searchsorted(np.arange(self.n + 1.0))
 
 
-def beats_of(onset: Floats, end: Floats, width: float) -> Beats:
-    """Return the beats of `width` in which notes sound, from the first to the last.
+def beats_of(onset: Floats, end: Floats, beat: float) -> Beats:
+    """Return the beats from that of the first onset to that of the last release.
 
-    Were there more than `MOST_BEATS`, the width is doubled until there are not.
+    They begin at multiples of `beat`. Were there too many of them, or were too many notes to be
+    looked at in each, they are joined by twos, fours, and so on.
     """
+    earliest, latest, held = float(onset.min()), float(end.max()), float((end - onset).sum())
+    if not math.isfinite(earliest + latest + held):
+        raise ChordmerError("a note's time is not a finite number", stage="beats")
+    joined = 1
     while True:
-        first = int(np.floor(onset[0] / width + _ROUNDING))
-        beyond = int(np.ceil(end.max() / width - _ROUNDING))
-        if beyond - first <= MOST_BEATS:
-            return Beats(first, max(beyond - first, 1), width)
-        width *= 2.0
+        width = joined * beat
+        before = math.floor(earliest / width + _ROUNDING)
+        n = max(math.ceil(latest / width - _ROUNDING) - before, 1)
+        if n <= MOST_BEATS and held <= MOST_HELD * width:
+            return Beats(before, n, width, joined)
+        joined *= 2
 
 
-def counting(onset: Floats, end: Floats, pitch: Ints, beats: Beats) -> Iterator[NDArray[np.bool_]]:
-    """Yield which pitches count in each beat, some thousand beats at a time.
+def sounding(onset: Floats, end: Floats, pitch: Ints, beats: Beats) -> tuple[Ints, Ints, Ints]:
+    """Return the pitches that count in each beat.
 
-    Parameters
-    ----------
-    onset, end, pitch : ndarray, shape (n,)
-        Of the notes; times as `beats` has them.
-
-    Yields
-    ------
-    ndarray of bool, shape (rows, 12 k)
-        A row a beat, a column a pitch, from the C at or below the lowest note upwards.
+    Returns
+    -------
+    chords : ndarray of int64, shape (n,)
+        Mask of the pitch classes + 4096 * pitch class of the lowest pitch; 0 for silence.
+    pitches : ndarray of int64
+        Those of the first beat, from low to high, then those of the second one, and so on.
+    offsets : ndarray of int64, shape (n + 1,)
+        Those of beat i are ``pitches[offsets[i]:offsets[i + 1]]``.
     """
-    width = beats.width
-    lowest = int(pitch.min()) // 12 * 12
-    n_pitches = (int(pitch.max()) // 12 + 1) * 12 - lowest
-    starts, stops = beats.number(onset), beats.number(end)
-    # A note adds what is left of the beat it starts in, and all of each beat after; in the beat it
-    # stops in, it gives back what it does not need.
-    beat = np.concatenate((starts, stops))
-    column = np.concatenate((pitch, pitch)) - lowest
-    part = np.concatenate((onset, end))
-    part = (beat + (beats.first + 1)) * width - part
-    part[len(pitch) :] *= -1.0
-    change = np.repeat((1.0, -1.0), len(pitch))
-    held = np.zeros(n_pitches)
-    for at in range(0, beats.n, _CHUNK):
-        rows = min(_CHUNK, beats.n - at)
-        here = slice(None) if rows == beats.n else (beat >= at) & (beat < at + rows)
-        cell = (beat[here] - at) * n_pitches + column[here]
-        size = (rows + 1) * n_pitches
-        sound = np.bincount(cell, part[here], size).reshape(-1, n_pitches)[:rows]
-        step = np.bincount(cell, change[here], size).reshape(-1, n_pitches)[:rows]
-        after = held + step.cumsum(axis=0)
-        sound = sound + width * (after - step)
-        held = after[-1]
-        longest = sound.max(axis=1, keepdims=True)
-        yield sound >= np.maximum(SHARE * longest, _ROUNDING * width)
+    lowest = int(pitch.min())
+    n_pitches = int(pitch.max()) + 1 - lowest
+    numbers = (beats.before, beats.n, beats.width, lowest, n_pitches)
+    arrays = (
+        *(onset, end, pitch),
+        np.zeros(beats.n * n_pitches),
+        np.zeros(beats.n, np.int64),
+        np.empty(beats.n * n_pitches, np.int64),
+        np.zeros(beats.n + 1, np.int64),
+    )
+    if worth_compiling(_BYTES_A_NOTE * len(pitch)):
+        found = compiled(_count)(*numbers, *arrays)
+        *_, chords, pitches, offsets = arrays
+    else:
+        lists = [array.tolist() for array in arrays]
+        found = _count(*numbers, *lists)
+        chords, pitches, offsets = (np.array(values, np.int64) for values in lists[-3:])
+    return chords, pitches[:found], offsets
+
+
+def _count(
+    before: int,
+    n_beats: int,
+    width: float,
+    lowest: int,
+    n_pitches: int,
+    onset: Any,
+    end: Any,
+    pitch: Any,
+    times: Any,
+    chords: Any,
+    pitches: Any,
+    offsets: Any,
+) -> int:
+    """Fill `chords`, `pitches`, `offsets`; plain loops over arrays for numba, or over lists."""
+    for i in range(len(pitch)):
+        first = math.floor(onset[i] / width + _ROUNDING) - before
+        last = min(max(math.ceil(end[i] / width - _ROUNDING) - 1 - before, first), n_beats - 1)
+        start = onset[i]
+        for beat in range(first, last + 1):
+            stop = min(end[i], (before + beat + 1) * width)
+            times[beat * n_pitches + pitch[i] - lowest] += stop - start
+            start = stop
+    found = 0
+    for beat in range(n_beats):
+        row = beat * n_pitches
+        longest = 0.0
+        for column in range(n_pitches):
+            longest = max(longest, times[row + column])
+        enough = max(SHARE * longest, _ROUNDING * width)
+        for column in range(n_pitches):
+            if times[row + column] >= enough:
+                pitch_class = (lowest + column) % 12
+                if not chords[beat]:
+                    chords[beat] = 4096 * pitch_class
+                chords[beat] |= 1 << pitch_class
+                pitches[found] = lowest + column
+                found += 1
+        offsets[beat + 1] = found
+    return found

@@ -33,6 +33,8 @@ class Clock:
         Units in a beat.
     seconds : callable
         From an array of units to seconds.
+    of_file : bool
+        Whether the beats are the file's.
     tempo : TempoEstimate or None
         Where the beats were heard.
     """
@@ -41,6 +43,7 @@ class Clock:
     end: Floats
     beat: float
     seconds: Callable[[Floats], Floats]
+    of_file: bool = False
     tempo: TempoEstimate | None = None
 
 
@@ -59,7 +62,7 @@ def clock_of(
         onset = notes["onset_tick"].astype(np.float64)
         end = onset + notes["duration_tick"]
         beat = 4 * tempi.ticks_per_beat / beat_unit
-        return Clock(onset, end, beat, lambda ticks: _seconds(tempi, ticks))
+        return Clock(onset, end, beat, lambda ticks: _seconds(tempi, ticks), of_file=True)
     onset = notes["onset_sec"].astype(np.float64)
     end = onset + notes["duration_sec"]
     if bpm != "estimate":
@@ -68,7 +71,7 @@ def clock_of(
     place = tempo.beats_at(onset)
     onset = np.rint(place * _TWELFTHS) / _TWELFTHS
     end = onset + (tempo.beats_at(end) - place)
-    return Clock(onset, end, 1.0, tempo.seconds_at, tempo)
+    return Clock(onset, end, 1.0, tempo.seconds_at, tempo=tempo)
 
 
 def _seconds(tempi: TempoMap, ticks: Floats) -> Floats:

@@ -2,82 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chordmer.features.harte import (
-    DEGREES,
-    NO_CHORD,
-    NOTE_NAMES,
-    chord_name,
-    spell,
-    transpose,
-)
+from chordmer.features.harte import DEGREES, NO_CHORD, NOTE_NAMES, chord_name, spell, transpose
 from chordmer.features.key import Key
 
-__all__ = ["spell_beats", "spell_runs"]
+__all__ = ["name_beats", "spell_runs"]
 
 Ints = NDArray[np.int64]
 
-_BITS = 1 << np.arange(12)
+_NOTE_NAMES = np.array(NOTE_NAMES, dtype=object)
+#: The mask of each pitch.
+_MASKS = 1 << np.arange(128) % 12
 
 
-def spell_runs(pitch: Ints, first: Ints, spelling: str, key: Key | None) -> list[str]:
-    """Return the token of each run of notes; run i is ``pitch[first[i]:first[i + 1]]``."""
-    runs = pairwise(first.tolist())
-    if spelling == "ordered":
-        names = [NOTE_NAMES[p] for p in pitch.tolist()]
-        return [" ".join(names[start:stop]) for start, stop in runs]
-    if spelling == "set":
-        every = pitch.tolist()
-        sets = [sorted(set(every[start:stop])) for start, stop in runs]
-        return [" ".join([NOTE_NAMES[p] for p in chord]) for chord in sets]
-    masks = np.bitwise_or.reduceat(_BITS[pitch % 12], first[:-1]).tolist()
-    if key is None:
-        return [spell(mask) for mask in masks]
-    return [f"{key.mode}|{spell(transpose(mask, -key.tonic), DEGREES)}" for mask in masks]
+class _Names(dict[int, str]):
+    """Names by number, each made when it is first asked for."""
+
+    def __init__(self, name: Callable[[int], str]) -> None:
+        self._name = name
+
+    def __missing__(self, number: int) -> str:
+        name = self[number] = self._name(number)
+        return name
 
 
-def spell_beats(
-    blocks: Iterable[NDArray[np.bool_]], lowest: int, spelling: str, key: Key | None
-) -> list[str]:
-    """Return the token of each beat.
-
-    Parameters
-    ----------
-    blocks : iterable of ndarray of bool
-        As `counting` yields them.
-    lowest : int
-        Pitch of the first column, a C.
-    """
-    tokens: list[str] = []
-    for block in blocks:
-        if spelling == "set":
-            tokens += _note_sets(block, lowest)
-            continue
-        masks = (block.reshape(len(block), -1, 12).any(axis=1) @ _BITS).tolist()
-        if spelling == "ordered":
-            bass = (block.argmax(axis=1) % 12).tolist()
-            tokens += map(chord_name, masks, bass)
-        elif key is None:
-            tokens += map(chord_name, masks)
-        else:
-            tokens += [_related(mask, key.tonic, key.mode) for mask in masks]
-    return tokens
+_SETS = _Names(spell)
+_CHORDS = _Names(chord_name)
+#: By mask + 4096 * bass.
+_CHORDS_ON_BASS = _Names(lambda number: chord_name(number & 0xFFF, number >> 12))
 
 
 @cache
-def _related(mask: int, tonic: int, mode: str) -> str:
-    if not mask:
-        return NO_CHORD
-    return f"{mode}|{chord_name(transpose(mask, -tonic), None, DEGREES)}"
+def _degree_sets(tonic: int, mode: str) -> _Names:
+    return _Names(lambda mask: f"{mode}|{spell(transpose(mask, -tonic), DEGREES)}")
 
 
-def _note_sets(block: NDArray[np.bool_], lowest: int) -> list[str]:
-    names = [NOTE_NAMES[lowest + column] for column in block.nonzero()[1].tolist()]
-    ends = block.sum(axis=1).cumsum().tolist()
-    return [" ".join(names[start:stop]) or NO_CHORD for start, stop in pairwise([0, *ends])]
+@cache
+def _degree_chords(tonic: int, mode: str) -> _Names:
+    names = _Names(lambda mask: f"{mode}|{chord_name(transpose(mask, -tonic), None, DEGREES)}")
+    names[0] = NO_CHORD
+    return names
+
+
+def spell_runs(pitch: Ints, offsets: Ints, spelling: str, key: Key | None) -> list[str]:
+    """Return a token for each run of notes; run i is ``pitch[offsets[i]:offsets[i + 1]]``."""
+    if spelling == "ordered":
+        return _joined(pitch, offsets)
+    if spelling == "set":
+        every = pitch.tolist()
+        runs = pairwise(offsets.tolist())
+        sets = [sorted(set(every[start:stop])) for start, stop in runs]
+        return [" ".join([NOTE_NAMES[p] for p in run]) for run in sets]
+    masks = np.bitwise_or.reduceat(_MASKS[pitch], offsets[:-1])
+    names = _SETS if key is None else _degree_sets(key.tonic, key.mode)
+    return [names[mask] for mask in masks.tolist()]
+
+
+def name_beats(
+    chords: Ints, pitch: Ints, offsets: Ints, spelling: str, key: Key | None
+) -> list[str]:
+    """Return a token for each beat from what `sounding` says of them."""
+    if spelling == "ordered":
+        return [_CHORDS_ON_BASS[chord] for chord in chords.tolist()]
+    if spelling == "set":
+        return [token or NO_CHORD for token in _joined(pitch, offsets)]
+    names = _CHORDS if key is None else _degree_chords(key.tonic, key.mode)
+    return [names[mask] for mask in (chords & 0xFFF).tolist()]
+
+
+def _joined(pitch: Ints, offsets: Ints) -> list[str]:
+    names = _NOTE_NAMES[pitch].tolist()
+    return [" ".join(names[start:stop]) for start, stop in pairwise(offsets.tolist())]

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError
-from chordmer.features._beats import beats_of, counting
+from chordmer.features._beats import Beats, beats_of, sounding
 from chordmer.features._clock import Clock, clock_of
-from chordmer.features._spelling import spell_beats, spell_runs
+from chordmer.features._spelling import name_beats, spell_runs
 from chordmer.features.harte import NOTE_NAMES
 from chordmer.features.key import Key, key_of_notes
 from chordmer.features.tempo import TempoEstimate, tempo_is_nominal
@@ -53,9 +53,6 @@ class Chords:
         next chord's onset; by beats it lasts its beat.
     onset_beat, end_beat : ndarray of float64, shape (k,)
         The same in beats, as `beat_unit` and `bpm` count them; quarter notes by default.
-    intervals : ndarray of float64, shape (n - 1,)
-        From the onset of each of the n pitched notes to that of the next, in measures: the paper's
-        note intervals.
     key : Key or None
         What ``spelling="relative"`` relates to.
     tempo : TempoEstimate or None
@@ -67,14 +64,13 @@ class Chords:
     end_sec: Floats
     onset_beat: Floats
     end_beat: Floats
-    intervals: Floats
     key: Key | None
     tempo: TempoEstimate | None
     _piece: Symbolic = field(repr=False)
     _rows: Ints = field(repr=False)
-    _first: Ints = field(repr=False)
-    _bpm: float | str | None = field(repr=False)
-    _beats_joined: int = field(repr=False)
+    _clock: Clock = field(repr=False)
+    _split: Ints | Beats = field(repr=False)
+    _beats_per_measure: int = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -82,18 +78,27 @@ class Chords:
     @cached_property
     def notes(self) -> list[Ints]:
         """Rows of the piece's note array, those of the notes that begin in each chord."""
-        return [self._rows[start:stop] for start, stop in pairwise(self._first.tolist())]
+        split, rows = self._split, self._rows
+        offsets = split.offsets(self._clock.onset) if isinstance(split, Beats) else split
+        return [rows[start:stop] for start, stop in pairwise(offsets.tolist())]
 
     @cached_property
     def note_names(self) -> list[str]:
-        """Names of the n pitched notes, such as ``"F#5"``."""
+        """Names of the n pitched notes in order of onset, such as ``"F#5"``."""
         return [NOTE_NAMES[p] for p in self._piece.notes["pitch"][self._rows].tolist()]
+
+    @cached_property
+    def note_intervals(self) -> Floats:
+        """From each of these notes' onset to the next one's, in measures, shape (n - 1,)."""
+        onset = self._clock.onset
+        intervals: Floats = onset[1:] - onset[:-1]
+        return intervals / (self._clock.beat * self._beats_per_measure)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know about the beats, in sentences."""
         found = []
-        if self._bpm is None and tempo_is_nominal(self._piece):
+        if self._clock.of_file and tempo_is_nominal(self._piece):
             found.append(
                 "the file's tempo looks nominal, as its onsets keep no grid of its beats; "
                 'bpm="estimate" takes tempo and beats from the onsets'
@@ -103,8 +108,8 @@ class Chords:
                 f"no tempo is heard in the onsets; {self.tempo.bpm:.0f} BPM is a guess "
                 f"(confidence {self.tempo.confidence:.2f})"
             )
-        if self._beats_joined > 1:
-            found.append(f"there are too many beats; {self._beats_joined} make one chord")
+        if isinstance(self._split, Beats) and self._split.joined > 1:
+            found.append(f"there are too many beats; {self._split.joined} make one chord")
         return tuple(found)
 
 
@@ -130,8 +135,8 @@ def segment_chords(
     spelling : {"ordered", "set", "pitch_class", "relative"}, default="ordered"
         How a chord is written; see the notes.
     beats_per_measure : int, default=4
-        Beats in a measure, the unit of `Chords.intervals`. It moves no chord: by equation (1) a
-        measure of more beats is so much longer.
+        Beats in a measure, which `Chords.note_intervals` are counted in. It moves no chord: by
+        equation (1) a measure of more beats is so much longer.
     beat_unit : int, default=4
         The note value that is a beat: 4 is the quarter note, 8 the eighth. A beat at `bpm` is what
         it is.
@@ -201,42 +206,37 @@ def segment_chords(
     if spelling == "relative":
         key = key_of_notes(pitch, notes["duration_tick" if bpm is None else "duration_sec"])
 
-    beats_joined = 1
+    split: Ints | Beats
     if not len(notes):
         tokens: list[str] = []
-        first = np.zeros(1, dtype=np.int64)
+        split = np.zeros(1, np.int64)
         onset, end, onset_sec, end_sec = np.zeros((4, 0))
     elif method == "gap":
-        first = _after_gaps(clock, split_beats)
-        tokens = spell_runs(pitch, first, spelling, key)
-        begin = first[:-1]
-        onset, onset_sec = clock.onset[begin], notes["onset_sec"][begin]
-        end = np.maximum.reduceat(clock.end, begin)
-        end_sec = np.maximum.reduceat(notes["onset_sec"] + notes["duration_sec"], begin)
+        split = _after_gaps(clock, split_beats)
+        tokens = spell_runs(pitch, split, spelling, key)
+        first = split[:-1]
+        onset, onset_sec = clock.onset[first], notes["onset_sec"][first]
+        end = np.maximum.reduceat(clock.end, first)
+        end_sec = np.maximum.reduceat(notes["onset_sec"] + notes["duration_sec"], first)
     else:
-        width = clock.beat * split_beats
-        beats = beats_of(clock.onset, clock.end, width)
-        beats_joined = round(beats.width / width)
-        first = beats.number(clock.onset).searchsorted(np.arange(beats.n + 1))
-        counted = counting(clock.onset, clock.end, pitch, beats)
-        tokens = spell_beats(counted, int(pitch.min()) // 12 * 12, spelling, key)
-        seconds = clock.seconds(beats.edges)
-        onset, end = beats.edges[:-1], beats.edges[1:]
-        onset_sec, end_sec = seconds[:-1], seconds[1:]
+        split = beats_of(clock.onset, clock.end, clock.beat * split_beats)
+        tokens = name_beats(*sounding(clock.onset, clock.end, pitch, split), spelling, key)
+        edges = split.edges
+        seconds = clock.seconds(edges)
+        onset, end, onset_sec, end_sec = edges[:-1], edges[1:], seconds[:-1], seconds[1:]
     return Chords(
         tokens=tokens,
         onset_sec=onset_sec,
         end_sec=end_sec,
         onset_beat=onset / clock.beat,
         end_beat=end / clock.beat,
-        intervals=(clock.onset[1:] - clock.onset[:-1]) / (clock.beat * beats_per_measure),
         key=key,
         tempo=clock.tempo,
         _piece=piece,
         _rows=rows,
-        _first=first,
-        _bpm=bpm,
-        _beats_joined=beats_joined,
+        _clock=clock,
+        _split=split,
+        _beats_per_measure=beats_per_measure,
     )
 
 

@@ -7,7 +7,6 @@ A set of pitch classes travels as a mask: a whole number whose bit k is set wher
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from types import MappingProxyType
 
 __all__ = [
@@ -92,7 +91,6 @@ _SHAPES = {
 }
 
 
-@cache
 def _reading(mask: int, bass: int | None) -> tuple[int, str] | None:
     """Return root and quality of a set, or None where no name fits."""
     found = [
@@ -106,7 +104,6 @@ def _reading(mask: int, bass: int | None) -> tuple[int, str] | None:
     return root, quality
 
 
-@cache
 def spell(mask: int, names: tuple[str, ...] = PITCH_CLASSES) -> str:
     """Return the members of a set from pitch class 0 upwards, separated by spaces.
 
@@ -116,7 +113,6 @@ def spell(mask: int, names: tuple[str, ...] = PITCH_CLASSES) -> str:
     return " ".join(name for k, name in enumerate(names) if mask >> k & 1)
 
 
-@cache
 def chord_name(mask: int, bass: int | None = None, names: tuple[str, ...] = PITCH_CLASSES) -> str:
     """Return the name of a chord in Harte syntax.
 

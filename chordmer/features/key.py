@@ -61,7 +61,7 @@ def estimate_key(source: Any, *, durations: Literal["beat", "sec"] = "beat") -> 
 
     Parameters
     ----------
-    source : Symbolic, note array, or anything else `read_symbolic` takes
+    source : Symbolic, or anything else `read_symbolic` takes
         For the key of a passage give its rows of the note array.
     durations : {"beat", "sec"}, default="beat"
         What durations are counted in. Tempo has no say in beats; where the beats are nominal, as
@@ -85,20 +85,16 @@ def estimate_key(source: Any, *, durations: Literal["beat", "sec"] = "beat") -> 
 
     Examples
     --------
-    >>> from chordmer.notes import NOTE_DTYPE
-    >>> scale = np.zeros(8, NOTE_DTYPE)
-    >>> scale["pitch"] = 57, 59, 60, 62, 64, 65, 68, 69
-    >>> scale["duration_beat"] = 1
-    >>> estimate_key(scale)
+    >>> scale = [(beat, 1.0, pitch) for beat, pitch in enumerate([57, 59, 60, 62, 64, 65, 68, 69])]
+    >>> fields = [("onset_beat", float), ("duration_beat", float), ("pitch", int)]
+    >>> estimate_key(np.array(scale, dtype=fields))
     Key(A minor, strength=0.847, margin=0.296)
     """
     if durations not in ("beat", "sec"):
         raise ChordmerError("durations must be 'beat' or 'sec'", stage="key", value=durations)
-    field = f"duration_{durations}"
-    names = getattr(getattr(source, "dtype", None), "names", None) or ()
-    notes = source if {"pitch", "is_drum", field} <= {*names} else read_symbolic(source).notes
-    notes = notes[~notes["is_drum"]]
-    return key_of_notes(notes["pitch"], notes[field])
+    notes = read_symbolic(source).notes
+    pitched = ~notes["is_drum"]
+    return key_of_notes(notes["pitch"][pitched], notes[f"duration_{durations}"][pitched])
 
 
 def key_of_notes(pitch: NDArray[np.integer], duration: NDArray[Any]) -> Key:
@@ -123,14 +119,15 @@ def key_of_profile(profile: ArrayLike, last: int = 0) -> Key:
     # Shares first: the same whatever unit durations come in, to the last bit.
     total = weights.sum()
     correlations = _KEYS @ _standard(weights / total if total > 0 else weights)
-    best, second = np.sort(correlations)[:-3:-1]
-    equal = np.flatnonzero(correlations >= best - _TIE).tolist()
+    fits = correlations.tolist()
+    *_, second, best = sorted(fits)
+    equal = [key for key, fit in enumerate(fits) if fit >= best - _TIE]
     chosen = min(equal, key=lambda key: ((key - last) % 12, key)) if best > _TIE else 0
     return Key(
         tonic=chosen % 12,
         mode="minor" if chosen >= 12 else "major",
-        strength=float(best),
-        margin=float(best - second),
+        strength=best,
+        margin=best - second,
         correlations=correlations,
     )
 

@@ -168,7 +168,8 @@ def grid_alignment(source: Any) -> float:
     """
     piece = read_symbolic(source)
     ticks_per_beat = piece.tempo_map.ticks_per_beat
-    ticks = piece.pitched["onset_tick"] % ticks_per_beat
+    notes = piece.notes
+    ticks = notes["onset_tick"][~notes["is_drum"]] % ticks_per_beat
     if not len(ticks):
         return 0.0
     whole = np.exp((2j * np.pi / ticks_per_beat) * ticks)
@@ -185,7 +186,8 @@ def tempo_is_nominal(source: Any) -> bool:
     nothing is said.
     """
     piece = read_symbolic(source)
-    return len(piece.pitched) >= _FEW and grid_alignment(piece) < _ALIGNED
+    n_pitched = len(piece.notes) - int(piece.notes["is_drum"].sum())
+    return n_pitched >= _FEW and grid_alignment(piece) < _ALIGNED
 
 
 def _onsets(source: Any) -> tuple[Floats, Floats]:
@@ -199,8 +201,9 @@ def _onsets(source: Any) -> tuple[Floats, Floats]:
             raise ChordmerError("onsets are one row of finite numbers", stage="tempo")
         weight = np.append(onset[1:] - onset[:-1], _LONGEST)[: len(onset)]
     else:
-        notes = read_symbolic(source).pitched
-        onset, weight = notes["onset_sec"], notes["duration_sec"]
+        notes = read_symbolic(source).notes
+        pitched = ~notes["is_drum"]
+        onset, weight = notes["onset_sec"][pitched], notes["duration_sec"][pitched]
     return onset, np.minimum(weight, _LONGEST)
 
 
