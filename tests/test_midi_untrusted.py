@@ -8,10 +8,10 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from smf import END, chunk, header, note, on, smf, tempo, track
+from smf import END, chunk, control, header, note, on, program, smf, tempo, track
 
 from chordmer.errors import MidiError
-from chordmer.io import Limits, _compiled, read_midi, read_symbolic
+from chordmer.io import Limits, _compiled, _scan, assemble, read_midi, read_symbolic
 
 GOOD = smf(note(60))
 HERE = Path(__file__).parent
@@ -183,6 +183,19 @@ def test_compiled_code_stays_within_its_arrays(tmp_path):
     )
     assert checked.returncode == 0, checked.stdout
     assert list(tmp_path.rglob("*.nbi"))
+
+
+def test_one_compilation_serves_every_file(monkeypatch):
+    """Another layout of an array would be another type, and seconds of compiling in mid-corpus."""
+    monkeypatch.setattr(_compiled, "_PLAIN_BYTES", -1)
+    odd = [note(60, 0), on(62), program(1, 5), control(64, 127), note(64), control(64, 0, 9)]
+    for data in (GOOD, header(1, 3) + track(*odd) + track(program(2), tempo(9), note(60)), smf()):
+        for pedal in (False, True):
+            piece = read_midi(data, pedal=pedal)
+            read_symbolic(piece.notes)
+    scan = _compiled.compiled(_scan.scan, *_scan.PARTS)
+    assert len(scan.signatures) == 1
+    assert len(_compiled.compiled(assemble._fill).signatures) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(monkeypatch):

@@ -159,7 +159,7 @@ def note_array(
     """
     order = key.argsort(kind="stable")
     if changes.shape[1] > 1 and (changes[0, 1:] < changes[0, :-1]).any():
-        changes = changes[:, changes[0].argsort(kind="stable")]
+        changes = changes.take(changes[0].argsort(kind="stable"), axis=1)
     notes = np.empty(len(key), NOTE_DTYPE)
     fill = compiled(_fill) if fast else _fill
     fill(

@@ -227,7 +227,7 @@ def _read(data: bytes, name: str, pedal: bool, limits: Limits) -> Symbolic:
     if end_tick > _LAST_TICK or seconds > limits.hours * 3600.0:
         raise MidiError(f"longer than {limits.hours:g} hours", stage="length", value=seconds)
     if tally[scanner.EMPTY]:
-        notes = notes[:, notes[1] > notes[0] >> 11]
+        notes = notes.compress(notes[1] > notes[0] >> 11, axis=1)
     if not notes.size:
         found.warnings.append("there are no notes")
     key, end, velocity = notes[0], notes[1], notes[2]
