@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +15,8 @@ __all__ = ["Clock", "clock_of"]
 
 Floats = NDArray[np.float64]
 
-#: Of a beat that is heard, onsets stand on twelfths: hands are not together, and gaps of exactly
-#: one beat would be a matter of chance.
+#: Of a beat that is heard, onsets stand on twelfths: hands are not together, and whether a gap has
+#: a whole beat would be a matter of chance.
 _TWELFTHS = 12
 
 
@@ -31,20 +30,28 @@ class Clock:
         Of each note, in units.
     beat : float
         Units in a beat.
-    seconds : callable
-        From an array of units to seconds.
-    of_file : bool
-        Whether the beats are the file's.
+    tempi : TempoMap or None
+        That of the file, where units are its ticks.
     tempo : TempoEstimate or None
-        Where the beats were heard.
+        What was heard, where units are its beats. With neither they are seconds.
     """
 
     onset: Floats
     end: Floats
     beat: float
-    seconds: Callable[[Floats], Floats]
-    of_file: bool = False
+    tempi: TempoMap | None = None
     tempo: TempoEstimate | None = None
+
+    def seconds(self, units: Floats) -> Floats:
+        """Return the times of places on this clock."""
+        if self.tempo is not None:
+            return np.maximum(self.tempo.seconds_at(units), 0.0)
+        if self.tempi is None:
+            return units
+        # A beat may begin between two ticks.
+        below = np.floor(units)
+        seconds, part = self.tempi.seconds(below), units - below
+        return seconds + part * (self.tempi.seconds(below + 1) - seconds)
 
 
 def clock_of(
@@ -53,30 +60,19 @@ def clock_of(
     bpm: float | Literal["estimate"] | None,
     beat_unit: int,
 ) -> Clock:
-    """Return the clock that `segment_chords` is asked for: in ticks, in seconds or in beats.
+    """Return the clock that `segment_chords` is asked for.
 
     Ticks are whole numbers, exact as they are: what is a beat long in the file is a beat long here.
     """
     if bpm is None:
-        tempi = piece.tempo_map
         onset = notes["onset_tick"].astype(np.float64)
-        end = onset + notes["duration_tick"]
-        beat = 4 * tempi.ticks_per_beat / beat_unit
-        return Clock(onset, end, beat, lambda ticks: _seconds(tempi, ticks), of_file=True)
+        beat = 4 * piece.tempo_map.ticks_per_beat / beat_unit
+        return Clock(onset, onset + notes["duration_tick"], beat, tempi=piece.tempo_map)
     onset = notes["onset_sec"].astype(np.float64)
     end = onset + notes["duration_sec"]
     if bpm != "estimate":
-        return Clock(onset, end, 60.0 / bpm, lambda seconds: seconds)
+        return Clock(onset, end, 60.0 / bpm)
     tempo = estimate_tempo(piece)
     place = tempo.beats_at(onset)
     onset = np.rint(place * _TWELFTHS) / _TWELFTHS
-    end = onset + (tempo.beats_at(end) - place)
-    return Clock(onset, end, 1.0, tempo.seconds_at, tempo=tempo)
-
-
-def _seconds(tempi: TempoMap, ticks: Floats) -> Floats:
-    """Return the time of ticks, of which some may lie between whole ones."""
-    below = np.floor(ticks)
-    seconds = tempi.seconds(below)
-    part = ticks - below
-    return seconds + part * (tempi.seconds(below + 1) - seconds) if part.any() else seconds
+    return Clock(onset, onset + (tempo.beats_at(end) - place), 1.0, tempo=tempo)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from chordmer.features.harte import NOTE_NAMES
 from chordmer.features.key import Key, key_of_notes
 from chordmer.features.tempo import TempoEstimate, tempo_is_nominal
 from chordmer.io import read_symbolic
-from chordmer.notes import Symbolic
+from chordmer.notes import Report, Symbolic
 
 __all__ = ["Chords", "segment_chords", "split_by_intervals"]
 
@@ -75,6 +75,10 @@ class Chords:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def __repr__(self) -> str:
+        named = "" if self.key is None else f", {self.key.name}"
+        return f"Chords({len(self)} of {self._piece.source!r}{named})"
+
     @cached_property
     def notes(self) -> list[Ints]:
         """Rows of the piece's note array, those of the notes that begin in each chord."""
@@ -95,22 +99,23 @@ class Chords:
         return intervals / (self._clock.beat * self._beats_per_measure)
 
     @cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """What a user should know about the beats, in sentences."""
-        found = []
-        if self._clock.of_file and tempo_is_nominal(self._piece):
-            found.append(
-                "the file's tempo looks nominal, as its onsets keep no grid of its beats; "
+    def report(self) -> Report:
+        """The report of reading the piece, with what is to be known of its beats."""
+        beats = []
+        if self._clock.tempi is not None and tempo_is_nominal(self._piece):
+            beats.append(
+                "the file's tempo looks nominal, for its onsets keep no grid of its beats; "
                 'bpm="estimate" takes tempo and beats from the onsets'
             )
         if self.tempo is not None and self.tempo.confidence < _UNHEARD:
-            found.append(
+            beats.append(
                 f"no tempo is heard in the onsets; {self.tempo.bpm:.0f} BPM is a guess "
                 f"(confidence {self.tempo.confidence:.2f})"
             )
         if isinstance(self._split, Beats) and self._split.joined > 1:
-            found.append(f"there are too many beats; {self._split.joined} make one chord")
-        return tuple(found)
+            beats.append(f"there are too many beats; {self._split.joined} make one chord")
+        read = self._piece.report
+        return replace(read, warnings=(*read.warnings, *beats))
 
 
 def segment_chords(
@@ -320,9 +325,9 @@ def _checked(
     require(_whole(numerator), "beats_per_measure", "a whole number, 1 or more", numerator)
     fits = _whole(denominator) and denominator in _BEAT_UNITS
     require(fits, "beat_unit", "1, 2, 4, 8, 16, 32 or 64", denominator)
-    fits = bpm is None or bpm == "estimate" or _positive(bpm)
-    require(fits, "bpm", 'a number above 0, "estimate" or None', bpm)
-    require(_positive(split_beats), "split_beats", "a number above 0", split_beats)
+    fits = bpm is None or (isinstance(bpm, str) and bpm == "estimate") or _in_range(bpm)
+    require(fits, "bpm", 'a number from 1e-6 to 1e9, "estimate" or None', bpm)
+    require(_in_range(split_beats), "split_beats", "a number from 1e-6 to 1e9", split_beats)
     return numerator, denominator
 
 
@@ -331,6 +336,6 @@ def _whole(value: Any) -> bool:
     return number and bool(value >= 1)
 
 
-def _positive(value: Any) -> bool:
+def _in_range(value: Any) -> bool:
     number = isinstance(value, (int, float, np.integer, np.floating))
-    return number and not isinstance(value, bool) and bool(0 < value < math.inf)
+    return number and not isinstance(value, bool) and bool(1e-6 <= value <= 1e9)
