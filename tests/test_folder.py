@@ -1,6 +1,5 @@
 """The model folder: what is saved comes back, what was tampered with does not."""
 
-import hashlib
 import json
 import os
 import pickle
@@ -10,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from folders import manifest_of, seal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -31,24 +31,6 @@ def folder(tmp_path):
     path = tmp_path / "model"
     save_folder(path, MANIFEST, ARRAYS)
     return path
-
-
-def seal(path, manifest, data=None):
-    """Write a manifest whose hashes are right, as one who means harm would."""
-    if data is not None:
-        (path / "arrays.safetensors").write_bytes(data)
-        manifest["files"]["arrays.safetensors"] = {
-            "size": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
-    manifest["sha256"] = "0" * 64
-    text = json.dumps(manifest)
-    text = text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest())
-    (path / "manifest.json").write_text(text)
-
-
-def manifest_of(path):
-    return json.loads((path / "manifest.json").read_text())
 
 
 def safetensors(header, data):
