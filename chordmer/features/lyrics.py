@@ -125,11 +125,14 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of float32, shape (n, d)
+            Zeros for lyrics without a word.
 
         Raises
         ------
         MissingModalityError
-            If a track has no lyrics, or no words in them.
+            If a track has neither lyrics nor a symbolic source with words.
+        LyricsError
+            If lyrics cannot be read.
         ModelError
             If the model is missing, damaged, or no encoder.
         MissingExtraError
@@ -138,22 +141,30 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         units = [self._units(lyrics) for lyrics in map(_read, tracks)]
         vectors = self._embed([texts for track in units for texts, _ in track])
         ends = np.cumsum([0, *map(len, units)])
-        rows = [vectors[a:b].mean(axis=0) for a, b in pairwise(ends)]
-        return np.array(rows, dtype=np.float32).reshape(len(rows), vectors.shape[1])
+        rows = np.zeros((len(units), vectors.shape[1]), np.float32)
+        for row, (a, b) in zip(rows, pairwise(ends)):
+            if b > a:
+                row[:] = vectors[a:b].mean(axis=0)
+        return rows
 
     def frames(self, track: Any) -> Frames:
         """Return the embedding of each line, verse or song with its time.
 
-        Where not every line has a time, the times are 0, 1, 2, ...: an order and no more.
+        What is sung at one time, as the verses under one melody are, is one frame: the mean. Where
+        not every line has a time, the times are 0, 1, 2, ...: an order and no more.
         """
         lyrics = _read(track)
         units = self._units(lyrics)
         vectors = self._embed([texts for texts, _ in units])
         starts = [start for _, start in units]
         if lyrics.is_timed:
-            times = np.array(starts, dtype=np.float64)
-            order = np.argsort(times, kind="stable")
-            return Frames(vectors[order], times[order])
+            times, place, sizes = np.unique(
+                np.array(starts, np.float64), return_inverse=True, return_counts=True
+            )
+            sums = np.zeros((len(times), vectors.shape[1]), np.float32)
+            np.add.at(sums, place, vectors)
+            values: NDArray[np.float32] = sums / sizes[:, None].astype(np.float32)
+            return Frames(values, times)
         return Frames(vectors, np.arange(len(units), dtype=np.float64))
 
     def report(self, tracks: Iterable[Any]) -> Report:
@@ -214,7 +225,7 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         groups: Sequence[Sequence[Line]] = {
             "line": [[line] for line in lyrics.lines],
             "verse": lyrics.verses,
-            "song": [lyrics.lines],
+            "song": [lyrics.lines] if lyrics else [],
         }[self.level]
         return [(tuple(line.text for line in g), g[0].start) for g in groups]
 
@@ -282,15 +293,10 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
 
 
 def _read(source: Any) -> Lyrics:
-    """Return the lyrics of a track, or of what stands for one; there must be words."""
+    """Return the lyrics of a track, or of what stands for one."""
     if not isinstance(source, (Lyrics, bytes)):
         source = _with_words(source)
-    lyrics = read_lyrics(source)
-    if not lyrics:
-        raise MissingModalityError(
-            "there are no words in the lyrics", source=lyrics.source, stage="LyricEmbedding"
-        )
-    return lyrics
+    return read_lyrics(source)
 
 
 def _with_words(source: Any) -> Any:

@@ -21,7 +21,10 @@ from chordmer.io.syllables import word_ends
 from chordmer.io.words import Line, Word
 from chordmer.notes import TextEvent
 
-__all__ = ["Syllable", "lines_of", "tags_of", "verses_of", "voices_of"]
+__all__ = ["Sung", "Syllable", "lines_of", "tags_of", "verses_of", "voices_of"]
+
+#: A lyric event as it stands: seconds, verse from 0, text.
+Sung = tuple[float, int, str]
 
 #: Elision marks, as text and as notation fonts have them: two words on one note.
 _ELISION = re.compile("[\u203f\u035c\ue550-\ue552]")
@@ -38,6 +41,8 @@ _PHRASE_END = re.compile(r"[,–—][\"'”’»)]*$")
 _A_HABIT = 0.1
 #: Words after which a comma ends a line, and after which a line ends at any rate.
 _COMMA_AFTER, _LINE_AFTER = 4, 14
+#: Verses to one melody; a hymn may have twenty.
+_MOST_VERSES = 99
 #: Silence in seconds that ends a line where no mark does.
 _SILENCE = 4.0
 
@@ -75,34 +80,36 @@ def tags_of(texts: Iterable[TextEvent], encoding: str) -> dict[str, str]:
     return tags
 
 
-def voices_of(texts: Sequence[TextEvent], encoding: str) -> list[list[tuple[float, str]]]:
-    """Return the times and texts of the syllables of each voice, a voice a track.
+def voices_of(texts: Sequence[TextEvent], encoding: str) -> list[list[Sung]]:
+    """Return the events of each voice, a voice a track; scores have ``lyric_2`` events for verse 2.
 
     Text events count where they are karaoke: in the tracks that mark lines or, in a karaoke file
     without such marks, in the one with most text. Where a file gives its words twice, as text
     and as lyric events, the text events are kept, for they mark words and lines.
     """
-    lyric: dict[int, list[tuple[float, str]]] = {}
-    plain: dict[int, list[tuple[float, str]]] = {}
+    lyric: dict[int, list[Sung]] = {}
+    plain: dict[int, list[Sung]] = {}
     karaoke = False
     for event in texts:
-        if event.kind not in ("text", "lyric"):
+        if event.kind != "text" and not event.kind.startswith("lyric"):
             continue
         text = event.raw.decode(encoding, "replace").replace("\0", "")
         if text.lstrip().startswith("@") or _TAG.match(text.strip()):
             karaoke |= text.lstrip().startswith("@K")
             continue
-        voices = lyric if event.kind == "lyric" else plain
-        voices.setdefault(event.track, []).append((event.sec, text))
+        number = event.kind.partition("_")[2]
+        verse = min(int(number), _MOST_VERSES) - 1 if number.isdecimal() and int(number) else 0
+        voices = plain if event.kind == "text" else lyric
+        voices.setdefault(event.track, []).append((event.sec, verse, text))
     marked = [
         voice[first:]
         for voice in plain.values()
-        if (first := next((i for i, (_, t) in enumerate(voice) if _marks_line(t)), None))
+        if (first := next((i for i, (_, _, t) in enumerate(voice) if _marks_line(t)), None))
         is not None
-        and len({time for time, _ in voice[first:]}) > 1
+        and len({time for time, _, _ in voice[first:]}) > 1
     ]
     if karaoke and not marked and plain:
-        marked = [max(plain.values(), key=lambda voice: len({time for time, _ in voice}))]
+        marked = [max(plain.values(), key=lambda voice: len({time for time, _, _ in voice}))]
     sung = list(lyric.values())
     return marked if _size(marked) and _size(marked) >= 0.9 * _size(sung) else sung
 
@@ -111,27 +118,26 @@ def _marks_line(text: str) -> bool:
     return text.lstrip(" ")[:1] in ("/", "\\")
 
 
-def _size(voices: Iterable[Iterable[tuple[float, str]]]) -> int:
-    return sum(len(text.strip()) for voice in voices for _, text in voice)
+def _size(voices: Iterable[Iterable[Sung]]) -> int:
+    return sum(len(text.strip()) for voice in voices for _, _, text in voice)
 
 
-def verses_of(voice: Sequence[tuple[float, str]]) -> list[list[Syllable]]:
+def verses_of(voice: Sequence[Sung]) -> list[list[Syllable]]:
     """Return the syllables of each verse that a voice sings to the same notes.
 
     Where fewer verses than elsewhere have words of their own, they are the first ones.
     """
     stacked: list[list[Syllable]] = []
     pending = [False, False]
-    for time, text in voice:
+    for time, number, text in voice:
         rows = text.replace("\r\n", "\n").replace("\r", "\n")
         if not rows.strip():
             # A syllable of spaces is one that is still sung; a break alone is a mark.
             pending = [pending[0] or "\n" in rows, pending[1] or rows.count("\n") > 1]
             continue
         before, after = rows[: len(rows) - len(rows.lstrip("\n"))], rows.endswith("\n")
-        for i, row in enumerate(rows.strip("\n").split("\n")):
-            if i == len(stacked):
-                stacked.append([])
+        for i, row in enumerate(rows.strip("\n").split("\n")[:_MOST_VERSES], number):
+            stacked += ([] for _ in range(i + 1 - len(stacked)))
             syllable = _syllable(row, time)
             if syllable.text:
                 line, verse = pending
@@ -142,7 +148,7 @@ def verses_of(voice: Sequence[tuple[float, str]]) -> list[list[Syllable]]:
                         verse=syllable.verse or verse or len(before) > 1,
                     )
                 )
-            elif syllable.line and i == 0:
+            elif syllable.line and i == number:
                 pending = [True, pending[1] or syllable.verse]
                 break
         else:
@@ -208,7 +214,7 @@ def _ends(verse: Sequence[Syllable]) -> tuple[list[bool], bool]:
     count = len(verse)
     spaced = sum(s.space_before or s.space_after for s in verse)
     if spaced >= _A_HABIT * count:
-        marked = [s for s in verse[1:] if s.line]
+        marked = [s for s in verse if s.line]
         # Files that put a space behind the mark of a new line can break a line inside a word.
         breaks = 2 * sum(s.space_before for s in marked) <= len(marked)
         return [

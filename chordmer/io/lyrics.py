@@ -163,7 +163,9 @@ def _plain_lines(text: str) -> tuple[list[Line], int]:
 
 def _of_symbolic(symbolic: Symbolic) -> Lyrics:
     # A space first: an event cannot announce, by a byte order mark, how the others are encoded.
-    raw = b"".join(b" " + e.raw for e in symbolic.texts if e.kind in ("text", "lyric"))
+    raw = b"".join(
+        b" " + e.raw for e in symbolic.texts if e.kind == "text" or e.kind.startswith("lyric")
+    )
     _, encoding, guessed = decode(raw.replace(b"\0", b""), source=symbolic.source)
     assumed = [f"encoding {encoding}"] if guessed else []
     codec = {"Shift-JIS": "cp932"}.get(encoding, encoding)
@@ -189,7 +191,7 @@ def _of_symbolic(symbolic: Symbolic) -> Lyrics:
 
 def _others(symbolic: Symbolic, voices: int) -> int:
     """Count the text events of a file whose words are lyric events, or that has no words."""
-    lyric = any(e.kind == "lyric" for e in symbolic.texts)
+    lyric = any(e.kind.startswith("lyric") for e in symbolic.texts)
     return sum(e.kind == "text" for e in symbolic.texts) if lyric or not voices else 0
 
 

@@ -28,8 +28,8 @@ SLOTS = 1 << 17
 def word_ends(syllables: Sequence[str]) -> list[bool]:
     """Return for each syllable whether a word ends with it; the last one always does.
 
-    >>> word_ends(["durch", "den", "Wald", "im", "Mon", "den", "schei", "ne"])
-    [True, True, True, True, False, False, False, True]
+    >>> word_ends(["Ich", "ging", "im", "Wal", "de", "den", "al", "ten", "Steig,"])
+    [True, True, True, False, True, True, False, True, True]
     """
     if not syllables:
         return []
