@@ -74,8 +74,11 @@ def test_a_string_is_a_path_or_words(tmp_path):
     assert texts(str(path)) == texts(path) == texts("la la") == ["la la"]
     with pytest.raises(LyricsError, match="cannot be opened"):
         read_lyrics("nowhere.txt")
-    with pytest.raises(LyricsError, match="cannot be opened"):
-        read_lyrics("nowhere")
+    for name in ("folder/nowhere", "no_such_file.xyz"):
+        with pytest.raises(LyricsError, match="cannot be opened"):
+            read_lyrics(name)
+    for word in ("Hallelujah", "Hallelujah!", "Hallelujah...", "Jesu,"):
+        assert texts(word) == [word]
 
 
 def test_a_track_sings_its_lyrics_or_else_its_notes():

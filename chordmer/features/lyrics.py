@@ -138,6 +138,7 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         MissingExtraError
             If transformers or torch is not installed.
         """
+        self._check()
         units = [self._units(lyrics) for lyrics in map(_read, tracks)]
         vectors = self._embed([texts for track in units for texts, _ in track])
         ends = np.cumsum([0, *map(len, units)])
@@ -153,6 +154,7 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         What is sung at one time, as the verses under one melody are, is one frame: the mean. Where
         not every line has a time, the times are 0, 1, 2, ...: an order and no more.
         """
+        self._check()
         lyrics = _read(track)
         units = self._units(lyrics)
         vectors = self._embed([texts for texts, _ in units])
@@ -163,8 +165,8 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
             )
             sums = np.zeros((len(times), vectors.shape[1]), np.float32)
             np.add.at(sums, place, vectors)
-            values: NDArray[np.float32] = sums / sizes[:, None].astype(np.float32)
-            return Frames(values, times)
+            sums /= sizes[:, None]
+            return Frames(sums, times)
         return Frames(vectors, np.arange(len(units), dtype=np.float64))
 
     def report(self, tracks: Iterable[Any]) -> Report:

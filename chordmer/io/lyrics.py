@@ -25,6 +25,7 @@ __all__ = ["read_lyrics"]
 _DEFAULT = Limits()
 _TEXT_SUFFIXES = {".txt", ".lrc"}
 _SECTION = re.compile(r"[\[【](?=[^\W\d_])[^\[\]【】]{1,60}[\]】]")
+_PATH = re.compile(r"\S*[/\\]\S*|\S+\.[A-Za-z0-9]{1,5}")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b\u2060\ufeff\ufffe\uffff]")
 #: Lines that begin within so many seconds of each other are sung together.
 _TOGETHER = 8.0
@@ -38,8 +39,9 @@ def read_lyrics(source: Any, *, limits: Limits = _DEFAULT) -> Lyrics:
     source : path, bytes, str, Track, Symbolic or Lyrics
         A .txt, .lrc, .mid, .midi, .kar or .rmi file or its bytes; words as they stand; what
         `chordmer.io.read_symbolic` reads. A `str` is a path if it ends like one of these files
-        or is one word without spaces, and lyrics otherwise. Of a Track the lyrics are read, or else
-        the words in its symbolic source. Lyrics are returned unchanged.
+        or, without spaces, looks like one (``folder/name``, ``name.ext``), and lyrics otherwise.
+        Of a Track the lyrics are read, or else the words in its symbolic source. Lyrics are
+        returned unchanged.
     limits : Limits, optional
         `text_bytes` caps lyrics; the caps on MIDI files hold for these.
 
@@ -99,7 +101,7 @@ def _is_path(text: str) -> bool:
     if "\n" in text or "\r" in text or len(text) > 4096:
         return False
     ending = PurePath(text).suffix.lower()
-    return ending in _TEXT_SUFFIXES | SYMBOLIC_SUFFIXES or not (text == "" or " " in text)
+    return ending in _TEXT_SUFFIXES | SYMBOLIC_SUFFIXES or bool(_PATH.fullmatch(text))
 
 
 def _too_large(size: int, source: object, limits: Limits) -> LyricsError:
