@@ -97,13 +97,15 @@ class TempoMap:
 class TextEvent:
     """A text or lyric event: what the file's bytes are, and when.
 
-    `raw` is kept undecoded, because the file does not say its encoding.
+    `raw` is kept undecoded, because the file does not say its encoding. `track` counts from 0:
+    the words of several voices at one time are told apart by it.
     """
 
     tick: int
     sec: float
     kind: str
     raw: bytes
+    track: int = 0
 
 
 @dataclass(frozen=True)

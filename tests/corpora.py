@@ -27,6 +27,11 @@ def bundled_midi() -> list[Path]:
     return sorted(DATA.glob("*/*.mid"))
 
 
+def bundled_lyrics() -> list[Path]:
+    """The words of bundled pieces, in the tests' folder too."""
+    return sorted(path for path in DATA.glob("*/*.txt") if path.with_suffix(".mid").exists())
+
+
 def midi_files() -> list[Path]:
     """Every real MIDI file at hand."""
     return _files("*/*.mid", "*/midi*/*.mid")

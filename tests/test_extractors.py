@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from corpora import bundled_midi
+from corpora import bundled_lyrics, bundled_midi
+from lyric_model import minilm
 from pieces import make_piece
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from chordmer import Chord2Vec, SymbolicDescriptors, Track
 from chordmer.errors import ChordmerError, MissingModalityError
+from chordmer.features.lyrics import LyricEmbedding
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Sources:
 
 
 MIDI = bundled_midi()
+LYRICS = bundled_lyrics()
 SOURCES = {
     "symbolic": Sources(
         pieces=MIDI[:8],
@@ -38,6 +41,16 @@ SOURCES = {
         atom=make_piece([(1, 1, 60)]),
         missing=Track("the song", lyrics="la la"),
     ),
+    "lyrics": Sources(
+        pieces=LYRICS[:8],
+        forms=[
+            *(str(LYRICS[0]), LYRICS[0], LYRICS[0].read_bytes(), LYRICS[0].read_text("utf-8")),
+            Track("one", lyrics=LYRICS[0]),
+        ],
+        silence=Track("silence", lyrics=""),
+        atom=Track("one word", lyrics="la"),
+        missing=Track("the song", symbolic=make_piece([(1, 1, 60)])),
+    ),
 }
 
 #: One line an extractor: how to make it, and parameters that change what it extracts.
@@ -45,6 +58,7 @@ EXTRACTORS = [
     (Chord2Vec(vector_size=8, min_count=1, epochs=2, random_state=0), {"pooling": "mean"}),
     (Chord2Vec.paper(vector_size=8, min_count=1, random_state=0), {"spelling": "set"}),
     (SymbolicDescriptors(), {"families": ["rhythm"]}),
+    (LyricEmbedding(model=minilm()), {"pooling": "cls"}),
 ]
 
 

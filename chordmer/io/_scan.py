@@ -146,7 +146,7 @@ def scan_track(
                 i = tally[TEXTS]
                 if length and i < len(texts[0]):
                     texts[0][i] = tick
-                    texts[1][i] = kind
+                    texts[1][i] = tally[TRACKS] * 256 + kind
                     texts[2][i] = at * 268435456 + length
                     tally[TEXTS] = i + 1
             elif kind == 0x51:
@@ -289,8 +289,8 @@ def scan(
         Filled in file order, one column an entry. Notes: onset tick << 11 | pitch << 4 | channel,
         end tick, velocity, the next note of the queue. Tempi: tick, microseconds a beat. Time
         signatures: tick, numerator << 8 | binary logarithm of the denominator. Programs, and
-        settings of the sustain pedal: tick, channel << 7 | value. Texts: tick, type byte,
-        position << 28 | length.
+        settings of the sustain pedal: tick, channel << 7 | value. Texts: tick, number of the
+        track from 1 << 8 | type byte, position << 28 | length.
     queues : ndarray of int64, shape (2, 2048), or list of lists of int
         Working space, all -1: the first and the last note that sounds, by pitch << 4 | channel.
     tally : ndarray of int64 or list of int, shape (TALLY,)

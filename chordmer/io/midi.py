@@ -172,7 +172,13 @@ class _Texts(Sequence[TextEvent]):
             ticks, kinds, places = texts[:, np.argsort(texts[0], kind="stable")]
             starts = places >> 28
             self._made = tuple(
-                TextEvent(tick, sec, _TEXT_KINDS.get(kind, "text"), data[start:stop])
+                TextEvent(
+                    tick,
+                    sec,
+                    _TEXT_KINDS.get(kind & 255, "text"),
+                    data[start:stop],
+                    (kind >> 8) - 1,
+                )
                 for tick, sec, kind, start, stop in zip(
                     ticks.tolist(),
                     tempi.seconds(ticks).tolist(),
