@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from chordmer.errors import ChordmerError
 
 __all__ = [
+    "as_floats",
     "dct_matrix",
     "delta",
     "frame_times",
@@ -32,7 +33,9 @@ __all__ = [
     "mfcc",
     "power_blocks",
     "power_to_db",
+    "rows",
     "stft_magnitude",
+    "to_mels",
     "to_safe_scale",
 ]
 
@@ -57,7 +60,8 @@ def hann(length: int) -> NDArray[np.float64]:
 
 def frame_times(n_frames: int, sr: float, hop_length: int) -> NDArray[np.float64]:
     """Return where each of `n_frames` centred frames stands, in seconds, shape (n_frames,)."""
-    return np.arange(n_frames) * (hop_length / sr)
+    times: NDArray[np.float64] = np.arange(n_frames, dtype=np.float64) * (hop_length / sr)
+    return times
 
 
 def power_blocks(
@@ -131,7 +135,7 @@ def stft_magnitude(
     >>> stft_magnitude(np.zeros(44100, np.float32), hop_length=1024).shape
     (1025, 44)
     """
-    signals, shape = _rows(y)
+    signals, shape = rows(y)
     bins = 1 + n_fft // 2
     n_frames = 1 + signals.shape[-1] // max(hop_length, 1)
     out = np.empty((len(signals), n_frames, bins), signals.dtype)
@@ -220,6 +224,27 @@ def _band_groups(
     return groups
 
 
+def to_mels(
+    power: FloatArray,
+    sr: float,
+    *,
+    n_fft: int,
+    n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+) -> FloatArray:
+    """Return power spectra ``(frames, 1 + n_fft // 2)`` summed into mel bands ``(frames, n_mels)``.
+
+    The same as ``power @ mel_filterbank(...).T``, without most of its products with zero.
+    """
+    out = np.empty((len(power), n_mels), power.dtype)
+    groups = _band_groups(sr, n_fft, n_mels, fmin, fmax, power.dtype == np.float64)
+    for number, (low, high, weights) in enumerate(groups):
+        band = number * _BANDS_AT_ONCE
+        np.matmul(power[:, low:high], weights, out=out[:, band : band + weights.shape[1]])
+    return out
+
+
 def mel_power(
     y: ArrayLike,
     sr: float,
@@ -247,19 +272,17 @@ def mel_power(
     -------
     ndarray, shape (..., n_mels, 1 + samples // hop_length)
     """
-    signals, shape = _rows(y)
+    signals, shape = rows(y)
     n_frames = 1 + signals.shape[-1] // max(hop_length, 1)
-    groups = _band_groups(sr, n_fft, n_mels, fmin, fmax, signals.dtype == np.float64)
     out = np.empty((len(signals), n_frames, n_mels), signals.dtype)
     for row, signal in zip(out, signals):
         for first, block in power_blocks(
             signal, n_fft=n_fft, hop_length=hop_length, win_length=win_length
         ):
-            mels = row[first : first + len(block)]
-            for number, (low, high, weights) in enumerate(groups):
-                band = number * _BANDS_AT_ONCE
-                mels[:, band : band + weights.shape[1]] = block[:, low:high] @ weights
-    return np.swapaxes(out.reshape(*shape, n_frames, n_mels), -1, -2)
+            row[first : first + len(block)] = to_mels(
+                block, sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
+            )
+    return np.swapaxes(out.reshape(*shape, *out.shape[1:]), -1, -2)
 
 
 def power_to_db(power: FloatArray, *, top_db: float | None = 80.0) -> FloatArray:
@@ -339,7 +362,7 @@ def mfcc(
     >>> mfcc(np.zeros(44100, np.float32), 44100, n_mfcc=64, hop_length=1024).shape
     (64, 44)
     """
-    signals, gain_db = to_safe_scale(_floats(y))
+    signals, gain_db = to_safe_scale(as_floats(y))
     power = mel_power(
         signals,
         sr,
@@ -402,7 +425,7 @@ def delta(x: ArrayLike, *, width: int = 9, order: int = 1) -> FloatArray:
     ndarray, shape as `x`
         Zeros where there are too few frames (at most `order`) to fit at all.
     """
-    values = _floats(x)
+    values = as_floats(x)
     n_frames = values.shape[-1]
     if width < 3 or width % 2 == 0 or order < 1 or order >= width:
         raise ChordmerError(
@@ -427,12 +450,13 @@ def delta(x: ArrayLike, *, width: int = 9, order: int = 1) -> FloatArray:
     return out
 
 
-def _floats(y: ArrayLike) -> FloatArray:
+def as_floats(y: ArrayLike) -> FloatArray:
+    """Return `y` as it is where it is float32 or float64, as float32 otherwise."""
     y = np.asarray(y)
     return y if y.dtype in (np.float32, np.float64) else y.astype(np.float32)
 
 
-def _rows(y: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
+def rows(y: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
     """Return the signals as rows of a matrix, and the shape they came in but for its last axis."""
-    signals = _floats(y)
+    signals = as_floats(y)
     return signals.reshape(math.prod(signals.shape[:-1]), signals.shape[-1]), signals.shape[:-1]
