@@ -8,17 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chordmer.errors import ChordmerError
-from chordmer.features.mel import (
-    delta,
-    frame_times,
-    hann,
-    mel_filterbank,
-    mel_power,
-    mfcc,
-    power_to_db,
-    stft_magnitude,
-    to_safe_scale,
-)
+from chordmer.features.mel import delta, mel_filterbank, mel_power, mfcc, power_to_db
+from chordmer.features.stft import frame_times, hann, stft_magnitude, to_safe_scale
 
 SR = 44100
 
