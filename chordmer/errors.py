@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "AudioError",
     "ChordmerError",
+    "ChordmerWarning",
     "LyricsError",
     "MidiError",
     "MissingExtraError",
@@ -109,3 +110,7 @@ class MissingExtraError(ChordmerError, ImportError):
             f'{package} is not installed; get it with: pip install "chordmer[{extra}]"',
             stage="import",
         )
+
+
+class ChordmerWarning(UserWarning):
+    """Something works, but hardly as it was meant to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -47,16 +47,25 @@ class TempoMap:
         Length of a quarter note from that tick on.
     ticks_per_beat : int
         Ticks in a quarter note.
+
+    Attributes
+    ----------
+    starts : ndarray of float64, shape (k,)
+        The second at which each tempo begins.
     """
 
     ticks: NDArray[np.int64]
     seconds_per_beat: NDArray[np.float64]
     ticks_per_beat: int
-    _starts: NDArray[np.float64] = field(init=False, repr=False)
+    starts: NDArray[np.float64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        spans = np.diff(self.ticks) * (self.seconds_per_beat[:-1] / self.ticks_per_beat)
-        object.__setattr__(self, "_starts", np.concatenate(([0.0], np.cumsum(spans))))
+        starts = np.zeros(len(self.ticks))
+        if len(starts) > 1:
+            spans = self.ticks[1:] - self.ticks[:-1]
+            scale = self.seconds_per_beat / self.ticks_per_beat
+            np.cumsum(spans * scale[:-1], out=starts[1:])
+        object.__setattr__(self, "starts", starts)
 
     @property
     def bpm(self) -> NDArray[np.float64]:
@@ -66,11 +75,12 @@ class TempoMap:
     def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
         """Return the time of each tick in seconds, shape as given."""
         ticks = np.asarray(ticks, dtype=np.int64)
+        if len(self.ticks) == 1:
+            only: NDArray[np.float64] = ticks * (self.seconds_per_beat[0] / self.ticks_per_beat)
+            return only
         section = np.searchsorted(self.ticks, ticks, side="right") - 1
         since = ticks - self.ticks[section]
-        return self._starts[section] + since * (
-            self.seconds_per_beat[section] / self.ticks_per_beat
-        )
+        return self.starts[section] + since * (self.seconds_per_beat[section] / self.ticks_per_beat)
 
     def beats(self, ticks: ArrayLike) -> NDArray[np.float64]:
         """Return the time of each tick in quarter notes, shape as given."""
@@ -79,8 +89,8 @@ class TempoMap:
     def beats_at(self, seconds: ArrayLike) -> NDArray[np.float64]:
         """Return the fractional quarter note at each time in seconds: the inverse of `seconds`."""
         seconds = np.asarray(seconds, dtype=np.float64)
-        section = np.maximum(np.searchsorted(self._starts, seconds, side="right") - 1, 0)
-        since = seconds - self._starts[section]
+        section = np.maximum(np.searchsorted(self.starts, seconds, side="right") - 1, 0)
+        since = seconds - self.starts[section]
         return self.ticks[section] / self.ticks_per_beat + since / self.seconds_per_beat[section]
 
 
@@ -127,7 +137,7 @@ class Symbolic:
     tempo_map : TempoMap
     time_signatures : structured ndarray of `TIME_SIGNATURE_DTYPE`
         Never empty; the first is at tick 0.
-    texts : tuple of TextEvent
+    texts : sequence of TextEvent
         Lyric, text and marker events in order of time.
     end_tick : int
         Where the last track ends.
@@ -139,7 +149,7 @@ class Symbolic:
     notes: NDArray[np.void]
     tempo_map: TempoMap
     time_signatures: NDArray[np.void]
-    texts: tuple[TextEvent, ...] = ()
+    texts: Sequence[TextEvent] = ()
     end_tick: int = 0
     report: Report = field(default_factory=Report)
     source: str = "notes"

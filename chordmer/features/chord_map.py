@@ -1,0 +1,155 @@
+"""A map of chords: their vectors' two main directions, with names where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chordmer.errors import ChordmerError, printable
+from chordmer.features._chord_vectors import unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_chord_map", "principal_plane"]
+
+_INK = "#222222"
+#: Right, left, above, below, and the corners between.
+_SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)])
+
+
+def principal_plane(
+    vectors: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where unit vectors lie in the plane that shows most of their variance.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+
+    Returns
+    -------
+    places : ndarray of float64, shape (n, 2)
+        Each axis has the sign that makes its largest entry positive, so a map does not flip.
+    shares : ndarray of float64, shape (2,)
+        Share of the variance along each axis.
+    """
+    directions = unit(vectors)
+    left, spread, _ = np.linalg.svd(directions - directions.mean(axis=0), full_matrices=False)
+    places = np.zeros((len(vectors), 2))
+    shares = np.zeros(2)
+    k = min(2, len(spread))
+    places[:, :k] = left[:, :k] * spread[:k]
+    shares[:k] = spread[:k] ** 2 / max((spread**2).sum(), 1e-300)
+    largest = places[np.abs(places).argmax(axis=0), [0, 1]]
+    return places * np.where(largest < 0, -1, 1), shares
+
+
+def draw_chord_map(
+    chords: Sequence[str],
+    vectors: NDArray[np.float32],
+    counts: NDArray[np.int64],
+    *,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw chords as dots: near where their vectors point alike, large where they are common.
+
+    Names are written beside their dots, the commonest first, where they cover neither a dot nor
+    another name; the rest stay without.
+
+    Parameters
+    ----------
+    chords : sequence of str, length n
+    vectors : ndarray of float32, shape (n, d)
+    counts : ndarray of int64, shape (n,)
+        How often each chord is heard; sets the area of its dot and the order of the names.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. By default a figure of its own, bound to no window.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ChordmerError
+        If there is no chord to draw.
+    """
+    if not len(chords):
+        raise ChordmerError("no chord to draw", stage="plot")
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=(9, 7), layout="constrained").add_subplot()
+    places, shares = principal_plane(vectors)
+    n_notes = [len(chord.split()) for chord in chords]
+    dots = ax.scatter(
+        *places.T,
+        s=20 + 280 * counts / counts.max(),
+        c=n_notes,
+        cmap="viridis_r",
+        alpha=0.75,
+        edgecolors="white",
+        linewidths=0.6,
+    )
+    ax.figure.colorbar(dots, ax=ax, label="notes in the chord", shrink=0.6, pad=0.02)
+    ax.set(
+        title=f"The {len(chords)} commonest chords",
+        xlabel=f"first direction, {shares[0]:.0%} of the variance",
+        ylabel=f"second direction, {shares[1]:.0%} of the variance",
+    )
+    ax.margins(0.08)
+    ax.spines[["top", "right"]].set_visible(False)
+    figure = ax.get_figure(root=True)
+    figure.draw_without_rendering()
+    _name(ax, chords, places, dots.get_sizes(), np.argsort(-counts, kind="stable"))
+    return figure
+
+
+def _name(
+    ax: Axes,
+    chords: Sequence[str],
+    places: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    order: NDArray[np.intp],
+) -> None:
+    """Write each chord's name at the first place beside its dot that is free."""
+    from matplotlib.transforms import Bbox
+
+    to_points = 72 / ax.figure.dpi
+    centres = ax.transData.transform(places)
+    radii = np.sqrt(sizes / np.pi) / to_points
+    frame = ax.get_window_extent()
+    dots = [Bbox([xy - r, xy + r]) for xy, r in zip(centres, radii)]
+    names: list[Bbox] = []
+    for i in order:
+        text = ax.annotate(
+            _plain(chords[i]),
+            places[i],
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color=_INK,
+            in_layout=False,
+        )
+        size = text.get_window_extent().size
+        for side in _SIDES:
+            corner = side * (radii[i] + 2) / np.hypot(*side) + size * (side - 1) / 2
+            box = Bbox([centres[i] + corner, centres[i] + corner + size])
+            in_the_way = dots[:i] + dots[i + 1 :] + names
+            inside = frame.contains(*box.min) and frame.contains(*box.max)
+            if inside and not box.count_overlaps(in_the_way):
+                text.set_position(corner * to_points)
+                names.append(box)
+                break
+        else:
+            text.remove()
+
+
+def _plain(chord: str) -> str:
+    """Return a chord's name as one line to draw, with no dollar sign that starts a formula."""
+    return printable(chord, 32).replace("$", r"\$")
