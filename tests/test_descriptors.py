@@ -9,7 +9,6 @@ from chordmer.features.pooling import STATISTICS, pool, pooled_names
 from chordmer.features.pulse import local_mean, local_tempo, novelty
 from chordmer.features.spectral import (
     bandwidth,
-    bin_frequencies,
     brightness,
     centroid,
     contrast,
@@ -18,7 +17,7 @@ from chordmer.features.spectral import (
     flux,
     rolloff,
 )
-from chordmer.features.stft import stft_magnitude
+from chordmer.features.stft import bin_frequencies, stft_magnitude
 from chordmer.features.tonal import (
     autocorrelation,
     chroma_filterbank,
@@ -255,6 +254,16 @@ def test_silence_reads_zero():
     for name, values in found.items():
         for value in values:
             assert value == level.get(name, pytest.approx(0, abs=1e-4)), name
+
+
+def test_pieces_give_what_the_whole_gives():
+    y = np.concatenate([tone(60, 2.3), clicks(100, 9.7), tone(64, 0.77)])
+    whole, times = describe(y, SR)
+    for size in (1000, 50_000, 200_000):
+        parts = (y[i : i + size] for i in range(0, len(y), size))
+        values, starts = describe(parts, SR)
+        np.testing.assert_allclose(values, whole, rtol=2e-4, atol=2e-3)
+        np.testing.assert_array_equal(starts, times)
 
 
 def test_windows_have_a_shortest_length():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chordmer.errors import ChordmerError
 from chordmer.features.mel import delta, mel_filterbank, mel_power, mfcc, power_to_db
-from chordmer.features.stft import frame_times, hann, stft_magnitude, to_safe_scale
+from chordmer.features.stft import Spectra, frame_times, hann, in_range, stft_magnitude
 
 SR = 44100
 
@@ -127,12 +127,28 @@ def test_delta_of_a_line_is_its_slope_however_short():
 def test_an_overloud_signal_keeps_its_cepstra_but_for_the_level():
     y = noise(SR)
     loud = np.ldexp(y, 80)
-    quiet, gain_db = to_safe_scale(loud)
-    assert np.abs(quiet).max() <= 1
-    assert gain_db.item() > 0
+    spectrum, gain_db = in_range(stft_magnitude(loud))
+    assert spectrum.max() <= 1
+    assert gain_db > 0
     one, other = mfcc(y, SR), mfcc(loud, SR)
     np.testing.assert_allclose(other[1:], one[1:], atol=2e-3)
     np.testing.assert_allclose(other[0] - one[0], 80 * 20 * np.log10(2) * np.sqrt(128), rtol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pieces=st.lists(st.integers(0, 900), max_size=6),
+    n_fft=st.integers(2, 300),
+    hop_length=st.integers(1, 700),
+)
+def test_a_signal_in_pieces_has_the_spectra_of_the_whole(pieces, n_fft, hop_length):
+    y = noise(sum(pieces))
+    parts = np.split(y, np.cumsum(pieces)[:-1]) if pieces else []
+    blocks = list(Spectra(n_fft=n_fft, hop_length=hop_length).of(iter(parts)))
+    assert sum(len(block) for block in blocks) == 1 + len(y) // hop_length
+    np.testing.assert_allclose(
+        np.concatenate(blocks).T, stft_magnitude(y, n_fft=n_fft, hop_length=hop_length), atol=1e-5
+    )
 
 
 def test_frame_times_are_the_centres():

@@ -42,7 +42,7 @@ class _Spectrum(nn.Module):
         with torch.no_grad():
             peak = y.abs().amax(-1, keepdim=True) if y.shape[-1] else y.new_zeros(*y.shape[:-1], 1)
             exponent = torch.frexp(peak).exponent
-            exponent = torch.where(exponent > 20, exponent, 0)
+            exponent = torch.where(exponent > 30, exponent, 0)
         lead = self.n_fft // 2 - (self.n_fft - self.win_length) // 2
         tail = max(0, self.win_length - lead)
         framed = nn.functional.pad(torch.ldexp(y, -exponent), (lead, tail))

@@ -8,13 +8,14 @@ sooner because a group of bands is multiplied only with the bins that it hears. 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chordmer.errors import ChordmerError
-from chordmer.features.stft import FloatArray, as_floats, power_blocks, rows, to_safe_scale
+from chordmer.features.stft import FloatArray, Spectra, gather, in_range
 
 __all__ = [
     "POWER_FLOOR",
@@ -158,17 +159,17 @@ def mel_power(
     -------
     ndarray, shape (..., n_mels, 1 + samples // hop_length)
     """
-    signals, shape = rows(y)
-    n_frames = 1 + signals.shape[-1] // max(hop_length, 1)
-    out = np.empty((len(signals), n_frames, n_mels), signals.dtype)
-    for row, signal in zip(out, signals):
-        for first, block in power_blocks(
-            signal, n_fft=n_fft, hop_length=hop_length, win_length=win_length
-        ):
-            row[first : first + len(block)] = to_mels(
-                block, sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
+
+    def mels(signal: FloatArray) -> Iterator[FloatArray]:
+        spectra = Spectra(
+            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
+        )
+        for magnitude in spectra.of(signal):
+            yield to_mels(
+                np.square(magnitude), sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
             )
-    return np.swapaxes(out.reshape(*shape, *out.shape[1:]), -1, -2)
+
+    return gather(y, n_mels, hop_length, mels)
 
 
 def power_to_db(power: FloatArray, *, top_db: float | None = 80.0) -> FloatArray:
@@ -206,7 +207,8 @@ def mfcc(
     Parameters
     ----------
     y : array_like, shape (..., samples)
-        Any finite amplitude; beyond 2**20 the floor of -100 dB rises with the signal.
+        Where spectra reach 2**40 (an amplitude of a thousand million), the floor of -100 dB rises
+        with them, so that any amplitude to 1e30 has finite cepstra.
     sr : float
         Sample rate in Hz.
     n_mfcc : int, default 20
@@ -225,20 +227,21 @@ def mfcc(
     >>> mfcc(np.zeros(44100, np.float32), 44100, n_mfcc=64, hop_length=1024).shape
     (64, 44)
     """
-    signals, gain_db = to_safe_scale(as_floats(y))
-    power = mel_power(
-        signals,
-        sr,
-        n_mels=n_mels,
-        n_fft=n_fft,
-        hop_length=hop_length,
-        win_length=win_length,
-        fmin=fmin,
-        fmax=fmax,
-    )
-    db = power_to_db(power, top_db=top_db)
-    if gain_db.any():
-        db += gain_db.astype(db.dtype)
+
+    def levels(signal: FloatArray) -> Iterator[FloatArray]:
+        spectra = Spectra(
+            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
+        )
+        for spectrum in spectra.of(signal):
+            magnitude, gain_db = in_range(spectrum)
+            power = np.square(magnitude)
+            mels = to_mels(power, sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
+            db = power_to_db(mels, top_db=None)
+            yield db + db.dtype.type(gain_db) if gain_db else db
+
+    db = gather(y, n_mels, hop_length, levels)
+    if top_db is not None:
+        np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - db.dtype.type(top_db), out=db)
     transform = dct_matrix(n_mfcc, n_mels).astype(db.dtype)
     # The spectra lie frame after frame in memory: multiply them so.
     return np.swapaxes(np.swapaxes(db, -1, -2) @ transform.T, -1, -2)
@@ -288,7 +291,8 @@ def delta(x: ArrayLike, *, width: int = 9, order: int = 1) -> FloatArray:
     ndarray, shape as `x`
         Zeros where there are too few frames (at most `order`) to fit at all.
     """
-    values = as_floats(x)
+    values = np.asarray(x)
+    values = values if values.dtype == np.float32 else values.astype(np.float64)
     n_frames = values.shape[-1]
     if width < 3 or width % 2 == 0 or order < 1 or order >= width:
         raise ChordmerError(

@@ -10,7 +10,6 @@ import math
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chordmer.features.mel import POWER_FLOOR
 from chordmer.features.stft import FloatArray
@@ -18,7 +17,6 @@ from chordmer.features.stft import FloatArray
 __all__ = [
     "CONTRAST_EDGES",
     "bandwidth",
-    "bin_frequencies",
     "brightness",
     "centroid",
     "contrast",
@@ -145,9 +143,3 @@ def flux(magnitude: FloatArray, before: FloatArray | None = None) -> FloatArray:
     distance = np.sqrt(np.einsum("tb,tb->t", step, step))
     distance = np.where((length[1:] > 0) & (length[:-1] > 0), distance, 0)
     return distance if before is not None else np.pad(distance, (1, 0))
-
-
-def bin_frequencies(sr: float, n_fft: int) -> NDArray[np.float64]:
-    """Return the frequency of each bin in Hz, shape (1 + n_fft // 2,)."""
-    hz: NDArray[np.float64] = np.arange(1 + n_fft // 2, dtype=np.float64) * (sr / n_fft)
-    return hz

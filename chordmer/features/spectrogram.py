@@ -11,18 +11,20 @@ The functions take NumPy arrays or torch tensors; for tensors they are the modul
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from chordmer.errors import ChordmerError
 from chordmer.features.mel import to_mels
-from chordmer.features.stft import FloatArray, as_floats, hann, power_blocks, rows, to_safe_scale
+from chordmer.features.stft import FloatArray, Spectra, gather, hann, in_range
 
 __all__ = [
     "FLOOR_DB",
     "NARROW_SECONDS",
     "WIDE_SECONDS",
+    "decibels",
     "level_offset",
     "log_mel",
     "log_spectrogram",
@@ -109,14 +111,47 @@ def log_spectrogram(
             floor_db=floor_db,
         ).to(y.device)(y)
     win_length, n_fft = window_lengths(sr, window_seconds, n_fft)
-    return _decibels(
-        y,
-        bands=1 + n_fft // 2,
-        n_fft=n_fft,
-        win_length=win_length,
-        hop_length=hop_length,
-        floor_db=floor_db,
-    )
+
+    def levels(signal: FloatArray) -> Iterator[FloatArray]:
+        spectra = Spectra(
+            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
+        )
+        return (decibels(block, win_length, floor_db) for block in spectra.of(signal))
+
+    return gather(y, 1 + n_fft // 2, hop_length, levels)
+
+
+def decibels(
+    magnitude: FloatArray,
+    win_length: int,
+    floor_db: float = FLOOR_DB,
+    *,
+    mel: Mapping[str, Any] | None = None,
+) -> FloatArray:
+    """Return spectra (frames, bins), or their sums in mel bands, as levels in dB.
+
+    Parameters
+    ----------
+    magnitude : ndarray, shape (frames, bins)
+        Written over.
+    win_length : int
+        Length of the Hann window in samples.
+    floor_db : float
+        Lowest level.
+    mel : mapping, optional
+        Arguments of `chordmer.features.mel.to_mels` after the first, where bands are wanted.
+    """
+    spectrum, gain_db = in_range(magnitude)
+    kind = spectrum.dtype.type
+    scale = 20 / math.log(10)
+    if mel is not None:
+        spectrum = to_mels(np.square(spectrum, out=spectrum), **mel)
+        scale /= 2
+    np.maximum(spectrum, np.finfo(kind).tiny, out=spectrum)
+    np.log(spectrum, out=spectrum)
+    spectrum *= kind(scale)
+    spectrum += kind(gain_db + level_offset(win_length))
+    return np.maximum(spectrum, kind(floor_db), out=spectrum)
 
 
 def wide_and_narrow(y: Any, sr: float, **parameters: Any) -> tuple[Any, Any]:
@@ -177,49 +212,13 @@ def log_mel(
             fmax=fmax,
             floor_db=floor_db,
         ).to(y.device)(y)
-    return _decibels(
-        y,
-        bands=n_mels,
-        n_fft=n_fft,
-        win_length=n_fft,
-        hop_length=hop_length,
-        floor_db=floor_db,
-        mel={"sr": sr, "n_fft": n_fft, "n_mels": n_mels, "fmin": fmin, "fmax": fmax},
-    )
+    bands = {"sr": sr, "n_fft": n_fft, "n_mels": n_mels, "fmin": fmin, "fmax": fmax}
 
+    def levels(signal: FloatArray) -> Iterator[FloatArray]:
+        spectra = Spectra(n_fft=n_fft, hop_length=hop_length, dtype=signal.dtype)
+        return (decibels(block, n_fft, floor_db, mel=bands) for block in spectra.of(signal))
 
-def _decibels(
-    y: Any,
-    *,
-    bands: int,
-    n_fft: int,
-    win_length: int,
-    hop_length: int,
-    floor_db: float,
-    mel: dict[str, Any] | None = None,
-) -> FloatArray:
-    """Fill the picture block by block: magnitudes, or powers in mel bands, then their logarithm."""
-    safe, gain_db = to_safe_scale(as_floats(y))
-    signals, shape = rows(safe)
-    n_frames = 1 + signals.shape[-1] // max(hop_length, 1)
-    out = np.empty((len(signals), n_frames, bands), signals.dtype)
-    kind = signals.dtype.type
-    smallest = np.finfo(kind).tiny
-    power = 1 if mel is None else 2
-    scale = kind(20 / power / math.log(10))
-    for row, signal, gain in zip(out, signals, gain_db.ravel()):
-        offset = kind(level_offset(win_length) + gain)
-        for first, block in power_blocks(
-            signal, n_fft=n_fft, hop_length=hop_length, win_length=win_length, power=power
-        ):
-            if mel is not None:
-                block = to_mels(block, **mel)
-            part = row[first : first + len(block)]
-            np.log(np.maximum(block, smallest, out=block), out=part)
-            part *= scale
-            part += offset
-            np.maximum(part, kind(floor_db), out=part)
-    return np.swapaxes(out.reshape(*shape, n_frames, bands), -1, -2)
+    return gather(y, n_mels, hop_length, levels)
 
 
 def _is_tensor(y: Any) -> bool:

@@ -1,16 +1,15 @@
 """Short-time Fourier spectra: the ground the audio features stand on.
 
-Everything here takes one signal, ``(samples,)``, or a batch, ``(..., samples)``, and gives what
-the same signals would give one by one. The numbers are librosa's: periodic Hann window, frames
-centred on ``t * hop_length / sr`` with zeros beyond the ends. They come sooner because real FFTs
-run over a hundred windowed frames at a time, which stay in the processor's cache. Besides what is
-returned, memory holds one such block, whatever the length of the signal.
+The numbers are librosa's: periodic Hann window, frames centred on ``t * hop_length / sr`` with
+zeros beyond the ends. They come sooner because real FFTs run over a hundred windowed frames at a
+time, which stay in the processor's cache. Besides what is returned, memory holds one such block,
+whatever the length of the signal, which may itself arrive in pieces.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -22,19 +21,21 @@ from chordmer.errors import ChordmerError
 
 __all__ = [
     "FloatArray",
-    "as_floats",
+    "Spectra",
+    "bin_frequencies",
     "frame_times",
+    "gather",
     "hann",
-    "power_blocks",
-    "rows",
+    "in_range",
     "stft_magnitude",
-    "to_safe_scale",
 ]
+
+FloatArray = NDArray[np.floating[Any]]
 
 #: Samples of framed signal transformed at once: 1 MiB of float32.
 _BLOCK = 1 << 18
-
-FloatArray = NDArray[np.floating[Any]]
+#: Spectra above 2**40 are scaled before they are squared; 1.2e19 squared leaves float32.
+_LOUD = 40
 
 
 @lru_cache(maxsize=32)
@@ -53,50 +54,93 @@ def frame_times(n_frames: int, sr: float, hop_length: int) -> NDArray[np.float64
     return times
 
 
-def power_blocks(
-    y: FloatArray, *, n_fft: int, hop_length: int, win_length: int | None = None, power: int = 2
-) -> Iterator[tuple[int, FloatArray]]:
-    """Yield the spectrogram of one signal by blocks of frames.
+def bin_frequencies(sr: float, n_fft: int) -> NDArray[np.float64]:
+    """Return the frequency of each bin in Hz, shape (1 + n_fft // 2,)."""
+    hz: NDArray[np.float64] = np.arange(1 + n_fft // 2, dtype=np.float64) * (sr / n_fft)
+    return hz
+
+
+class Spectra:
+    """Magnitude spectra of one signal that arrives in pieces.
 
     Parameters
     ----------
-    y : ndarray of floats, shape (samples,)
-    n_fft, hop_length, win_length, power
-        As in `stft_magnitude`; power 1 gives magnitudes, 2 their squares.
+    n_fft : int
+        Length of the transform in samples.
+    hop_length : int
+        Samples from one frame to the next.
+    win_length : int, optional
+        Length of the Hann window, `n_fft` by default; a shorter one is centred and padded.
+    dtype : dtype, default float32
+        What the signal is computed in.
 
-    Yields
+    Raises
     ------
-    first : int
-        Number of the block's first frame.
-    block : ndarray, shape (frames in the block, 1 + n_fft // 2)
-        New at every step: the caller may write into it.
+    ChordmerError
+        Unless ``hop_length >= 1`` and ``1 <= win_length <= n_fft``.
     """
-    from scipy.fft import rfft
 
-    length = n_fft if win_length is None else win_length
-    if hop_length < 1 or not 1 <= length <= n_fft:
-        raise ChordmerError(
-            "frames need hop_length >= 1 and 1 <= win_length <= n_fft",
-            stage="short-time spectrum",
-            value=f"n_fft={n_fft}, win_length={length}, hop_length={hop_length}",
-        )
-    window = hann(length).astype(y.dtype)
-    # Windows shorter than the FFT sit in its middle; only their samples are framed, since a shift
-    # changes phases alone.
-    lead = n_fft // 2 - (n_fft - length) // 2
-    n_frames = 1 + y.shape[-1] // hop_length
-    at_once = max(1, _BLOCK // max(n_fft, hop_length))
-    for first in range(0, n_frames, at_once):
-        count = min(at_once, n_frames - first)
-        start = first * hop_length - lead
-        stop = start + (count - 1) * hop_length + length
-        samples = y[max(start, 0) : max(stop, 0)]
-        if start < 0 or stop > y.shape[-1]:
-            samples = np.pad(samples, (max(-start, 0), max(stop - max(y.shape[-1], start), 0)))
-            samples = samples[: stop - start]
-        framed = sliding_window_view(samples, length)[::hop_length] * window
-        block = np.abs(rfft(framed, n_fft, axis=-1, overwrite_x=True))
-        yield first, np.square(block, out=block) if power == 2 else block
+    def __init__(
+        self, *, n_fft: int, hop_length: int, win_length: int | None = None, dtype: Any = np.float32
+    ) -> None:
+        length = n_fft if win_length is None else win_length
+        if hop_length < 1 or not 1 <= length <= n_fft:
+            raise ChordmerError(
+                "frames need hop_length >= 1 and 1 <= win_length <= n_fft",
+                stage="short-time spectrum",
+                value=f"n_fft={n_fft}, win_length={length}, hop_length={hop_length}",
+            )
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self._window = hann(length).astype(dtype)
+        # Windows shorter than the FFT sit in its middle; only their samples are framed, since a
+        # shift changes phases alone.
+        self._pending = np.zeros(n_fft // 2 - (n_fft - length) // 2, dtype)
+        self._skip = 0
+        self._done = 0
+        self._total = 0
+        self._step = hop_length * max(1, _BLOCK // max(n_fft, hop_length))
+
+    def push(self, samples: FloatArray) -> Iterator[FloatArray]:
+        """Take the next samples; yield blocks of spectra, (frames, 1 + n_fft // 2).
+
+        A block is new each time: the caller may write into it.
+        """
+        for start in range(0, len(samples), self._step):
+            part = samples[start : start + self._step]
+            self._total += len(part)
+            self._pending = np.concatenate([self._pending, part])[self._skip :]
+            self._skip -= min(self._skip, len(part))
+            yield from self._transform(
+                1 + (len(self._pending) - len(self._window)) // self.hop_length
+            )
+
+    def close(self) -> Iterator[FloatArray]:
+        """Yield the spectra that reach beyond the end: there are ``1 + samples // hop_length``."""
+        left = 1 + self._total // self.hop_length - self._done
+        if left > 0:
+            reach = (left - 1) * self.hop_length + len(self._window)
+            missing = max(0, reach - len(self._pending))
+            self._pending = np.pad(self._pending, (0, missing))
+            yield from self._transform(left)
+
+    def of(self, pieces: FloatArray | Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """Yield the spectra of a whole signal, given at once or in pieces."""
+        for samples in [pieces] if isinstance(pieces, np.ndarray) else pieces:
+            yield from self.push(samples)
+        yield from self.close()
+
+    def _transform(self, count: int) -> Iterator[FloatArray]:
+        if count < 1:
+            return
+        from scipy.fft import rfft
+
+        framed = sliding_window_view(self._pending, len(self._window))[:: self.hop_length][:count]
+        yield np.abs(rfft(framed * self._window, self.n_fft, axis=-1, overwrite_x=True))
+        self._done += count
+        used = count * self.hop_length
+        self._skip = max(0, used - len(self._pending))
+        self._pending = self._pending[used:]
 
 
 def stft_magnitude(
@@ -124,48 +168,54 @@ def stft_magnitude(
     >>> stft_magnitude(np.zeros(44100, np.float32), hop_length=1024).shape
     (1025, 44)
     """
-    signals, shape = rows(y)
-    bins = 1 + n_fft // 2
-    n_frames = 1 + signals.shape[-1] // max(hop_length, 1)
-    out = np.empty((len(signals), n_frames, bins), signals.dtype)
-    for row, signal in zip(out, signals):
-        for first, block in power_blocks(
-            signal, n_fft=n_fft, hop_length=hop_length, win_length=win_length, power=1
-        ):
-            row[first : first + len(block)] = block
-    return np.swapaxes(out.reshape(*shape, n_frames, bins), -1, -2)
+
+    def spectra(signal: FloatArray) -> Iterator[FloatArray]:
+        return Spectra(
+            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
+        ).of(signal)
+
+    return gather(y, 1 + n_fft // 2, hop_length, spectra)
 
 
-def to_safe_scale(y: FloatArray) -> tuple[FloatArray, NDArray[np.float64]]:
-    """Return signals so scaled that their squares fit float32, and the gain in dB to add later.
-
-    Only signals whose peak is above 2**20 are touched, by a power of two, so that their numbers
-    stay exact; every ordinary recording passes as it is.
+def gather(
+    y: ArrayLike,
+    bands: int,
+    hop_length: int,
+    blocks_of: Callable[[FloatArray], Iterator[FloatArray]],
+) -> FloatArray:
+    """Return the blocks (frames, bands) of each signal put together.
 
     Parameters
     ----------
-    y : ndarray of floats, shape (..., samples)
+    y : array_like, shape (..., samples)
+    bands, hop_length : int
+    blocks_of : callable
+        Gives the blocks of one signal, 1 + samples // hop_length frames in all.
 
     Returns
     -------
-    y : ndarray, shape (..., samples)
-    gain_db : ndarray of float64, shape (..., 1, 1)
-        0 for signals left alone.
+    ndarray, shape (..., bands, 1 + samples // hop_length)
     """
-    peak = np.maximum(y.max(axis=-1, initial=0), -y.min(axis=-1, initial=0))
-    exponent = np.frexp(peak)[1]
-    exponent = np.where(exponent > 20, exponent, 0)[..., None]
-    gain_db = (20 * math.log10(2) * exponent)[..., None]
-    return (np.ldexp(y, -exponent) if exponent.any() else y), gain_db
-
-
-def as_floats(y: ArrayLike) -> FloatArray:
-    """Return `y` as it is where it is float32 or float64, as float32 otherwise."""
     y = np.asarray(y)
-    return y if y.dtype in (np.float32, np.float64) else y.astype(np.float32)
+    signals = y if y.dtype in (np.float32, np.float64) else y.astype(np.float32)
+    signals = signals.reshape(math.prod(y.shape[:-1]), y.shape[-1])
+    n_frames = 1 + y.shape[-1] // max(hop_length, 1)
+    out = np.empty((len(signals), n_frames, bands), signals.dtype)
+    for picture, signal in zip(out, signals):
+        first = 0
+        for block in blocks_of(signal):
+            picture[first : first + len(block)] = block
+            first += len(block)
+    return np.swapaxes(out.reshape(*y.shape[:-1], n_frames, bands), -1, -2)
 
 
-def rows(y: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
-    """Return the signals as rows of a matrix, and the shape they came in but for its last axis."""
-    signals = as_floats(y)
-    return signals.reshape(math.prod(signals.shape[:-1]), signals.shape[-1]), signals.shape[:-1]
+def in_range(magnitude: FloatArray) -> tuple[FloatArray, float]:
+    """Return spectra so scaled that their squares fit float32, and the gain in dB to add later.
+
+    Only spectra that reach 2**40 are touched, by a power of two, so that their numbers stay exact;
+    those of ordinary recordings pass as they are.
+    """
+    exponent = int(np.frexp(magnitude.max(initial=0))[1])
+    if exponent <= _LOUD:
+        return magnitude, 0.0
+    return np.ldexp(magnitude, -exponent), 20 * math.log10(2) * exponent

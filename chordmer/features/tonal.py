@@ -7,8 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from chordmer.features.spectral import bin_frequencies
-from chordmer.features.stft import FloatArray
+from chordmer.features.stft import FloatArray, bin_frequencies
 from chordmer.features.tonality import correlations
 
 __all__ = [
