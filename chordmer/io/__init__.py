@@ -4,6 +4,15 @@ from chordmer.io.audio import read_audio, stream_audio
 from chordmer.io.decode import AudioLimits
 from chordmer.io.limits import Limits
 from chordmer.io.midi import read_midi
+from chordmer.io.render import render
 from chordmer.io.symbolic import read_symbolic
 
-__all__ = ["AudioLimits", "Limits", "read_audio", "read_midi", "read_symbolic", "stream_audio"]
+__all__ = [
+    "AudioLimits",
+    "Limits",
+    "read_audio",
+    "read_midi",
+    "read_symbolic",
+    "render",
+    "stream_audio",
+]
