@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError
+from chordmer.features.articulation import ARTICULATION, articulation
 from chordmer.features.dynamics import DYNAMICS, dynamics
 from chordmer.features.harmony import CHORDS, TENSION, chords, tension
 from chordmer.features.lines import BASS, MELODY, bass, melody
+from chordmer.features.pulse import PULSE, pulse
 from chordmer.features.register import POLYPHONY, REGISTER, polyphony, register
-from chordmer.features.rhythm import ARTICULATION, PULSE, RHYTHM, articulation, pulse, rhythm
+from chordmer.features.rhythm import RHYTHM, rhythm
 from chordmer.features.texture import weave
-from chordmer.features.tonality import DEGREES_OF_KEY, TONALITY, degrees, tonality
+from chordmer.features.tonality import PROFILE, TONALITY, profile, tonality
 from chordmer.notes import Symbolic
 from chordmer.track import Frames
 
@@ -44,7 +46,7 @@ _FAMILIES = {
     "melody": (melody, MELODY),
     "bass": (bass, BASS),
     "tonality": (tonality, TONALITY),
-    "degrees": (degrees, DEGREES_OF_KEY),
+    "profile": (profile, PROFILE),
     "chords": (chords, CHORDS),
     "tension": (tension, TENSION),
     "dynamics": (dynamics, DYNAMICS),
@@ -119,7 +121,7 @@ def describe_windows(
     -------
     Frames
         At least one row. Windows start at the first note, and those without a note are left out.
-        The last one is the first that reaches the last onset.
+        The last one is the first that ends after the last onset.
 
     Raises
     ------
@@ -153,7 +155,7 @@ def _starts(onset: NDArray[np.float64], window: float, hop: float) -> NDArray[np
     Found from the onsets, so that a rest of any length costs nothing.
     """
     since = onset - onset[0]
-    last = max(np.ceil((since[-1] - window) / hop) + 1, 0)
+    last = max(np.floor((since[-1] - window) / hop) + 1, 0)
     newest = np.minimum(np.floor(since / hop), last)
     oldest = np.maximum(np.floor((since - window) / hop) + 1, 0)
     oldest[1:] = np.maximum(oldest[1:], newest[:-1] + 1)

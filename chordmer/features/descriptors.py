@@ -9,20 +9,25 @@ pitch, tempo, pulse clarity, key, brightness, roughness, irregularity and novelt
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 
 from chordmer.errors import ChordmerError
 from chordmer.features.listening import N_MFCC, Level, Shapes, Tones
-from chordmer.features.pulse import local_mean, local_tempo, novelty
+from chordmer.features.pooling import STATISTICS, pool, pooled_names
+from chordmer.features.recurrence import local_mean, local_tempo, novelty
 from chordmer.features.spectral import CONTRAST_EDGES
 from chordmer.features.stft import FloatArray
 from chordmer.features.tonal import key_of, pitch_of, tonnetz
+from chordmer.io.audio import stream_audio
+from chordmer.track import Frames, as_track
 
-__all__ = ["CBSA_COLUMNS", "DESCRIPTORS", "describe"]
+__all__ = ["CBSA_COLUMNS", "DESCRIPTORS", "AudioDescriptors", "describe"]
 
 _PITCH_CLASSES = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
 _CIRCLES = ("fifths", "minor_thirds", "major_thirds")
@@ -172,3 +177,120 @@ def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 def _filled(values: FloatArray) -> NDArray[np.float64]:
     known = np.isfinite(values)
     return np.where(known, values, values[known].mean() if known.any() else 0.0)
+
+
+class AudioDescriptors(TransformerMixin, BaseEstimator):
+    """Named descriptors of sound: level, spectrum, tones, and what a listener would name.
+
+    Stateless: `fit` learns nothing. `DESCRIPTORS` says what each descriptor means and its unit.
+    Files are heard piece by piece, so that a file of two hours needs no more memory than a short
+    one.
+
+    Parameters
+    ----------
+    columns : sequence of str, optional
+        Which descriptors, out of `DESCRIPTORS`; all by default. `CBSA_COLUMNS` are the mid- and
+        high-level ones of the CBSA paper.
+    statistics : sequence of str
+        What `transform` says about each descriptor's course over the windows, out of
+        `chordmer.features.pooling.STATISTICS`; the slope is a second.
+    window_seconds : float, default=0.5
+        Length of the windows of `frames`, at least 0.25 s. The default is the step of the
+        annotations of DEAM and EmoMusic.
+    sr : float, default=44100
+        Sample rate in Hz that sources are resampled to.
+    offset : float, default=0.0
+        Seconds to skip.
+    duration : float, optional
+        Seconds to hear after that; by default all there are.
+    pad : bool, default=False
+        With `duration`: put zeros after a source that ends sooner.
+
+    Examples
+    --------
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100)
+    >>> pitch = AudioDescriptors(columns=["pitch"], statistics=["mean"])
+    >>> pitch.get_feature_names_out(), pitch.transform([(y, 44100)]).round(1)
+    (array(['pitch_mean'], dtype=object), array([[69.]], dtype=float32))
+    """
+
+    modality = "audio"
+
+    def __init__(
+        self,
+        *,
+        columns: Sequence[str] | None = None,
+        statistics: Sequence[str] = STATISTICS,
+        window_seconds: float = 0.5,
+        sr: float = 44100,
+        offset: float = 0.0,
+        duration: float | None = None,
+        pad: bool = False,
+    ) -> None:
+        self.columns = columns
+        self.statistics = statistics
+        self.window_seconds = window_seconds
+        self.sr = sr
+        self.offset = offset
+        self.duration = duration
+        self.pad = pad
+
+    def fit(self, tracks: Iterable[Any], y: object = None) -> Self:
+        """Return self; there is nothing to learn, but an unknown name is refused."""
+        self.get_feature_names_out()
+        return self
+
+    def transform(self, tracks: Iterable[Any]) -> NDArray[np.float32]:
+        """Return the pooled descriptors of each track.
+
+        Parameters
+        ----------
+        tracks : iterable of Track, path or (y, sr)
+
+        Returns
+        -------
+        ndarray of float32, shape (n, len(columns) * len(statistics))
+
+        Raises
+        ------
+        MissingModalityError
+            If a track has no audio.
+        ChordmerError
+            If a source cannot be read.
+        """
+        width = len(self.get_feature_names_out())
+        rows = []
+        for track in tracks:
+            frames = self.frames(track)
+            rows.append(pool(frames.values, frames.times, tuple(self.statistics)))
+        return np.array(rows, dtype=np.float32).reshape(len(rows), width)
+
+    def frames(self, track: Any) -> Frames:
+        """Return the descriptors of successive windows of one track, in the order of `columns`."""
+        pieces, sr = stream_audio(
+            as_track(track), self.sr, offset=self.offset, duration=self.duration, pad=self.pad
+        )
+        values, times = describe(pieces, sr, window_seconds=self.window_seconds)
+        if self.columns is not None:
+            values = values[:, [list(DESCRIPTORS).index(name) for name in self._names()]]
+        return Frames(values, times)
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """Return the names of the columns of `transform`, such as ``tempo_mean``."""
+        return np.array(pooled_names(self._names(), tuple(self.statistics)), dtype=object)
+
+    def _names(self) -> list[str]:
+        names = list(DESCRIPTORS if self.columns is None else self.columns)
+        for name in names:
+            if name not in DESCRIPTORS:
+                raise ChordmerError("no such descriptor", stage="columns", value=name)
+        return names
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        return tags

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chordmer.features.summary import entropy, mean, quantiles, share, slope, spread, unit
+from chordmer.features.summary import entropy, mean, quantiles, ratio, share, spread, unit
 from chordmer.features.texture import Texture
 
-__all__ = ["BASS", "MELODY", "bass", "melody", "outline"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+__all__ = ["BASS", "MELODY", "bass", "melody"]
 
 _SIZES = {
     "repeat": (0, 0),
@@ -29,102 +25,83 @@ _SIZES = {
 MELODY = {
     "melody_rate": ("log2 notes/s", "notes of the highest line a second"),
     "melody_median": ("MIDI pitch", "median pitch of the highest line"),
-    "melody_width": ("semitones", "between its 5 and 95 % quantiles"),
+    "melody_width": ("semitones", "between the 5 and 95 % quantiles of its pitch"),
     "melody_spread": ("semitones", "standard deviation of its pitch"),
-    "melody_drift": ("semitones", "its rise over the piece"),
+    "melody_lead": ("semitones", "mean distance to the lowest pitch that sounds under it"),
     "melody_step_mean": ("semitones", "mean absolute interval"),
-    "melody_step_median": ("semitones", "median absolute interval"),
-    "melody_up_share": ("share", "rising ones among its moves"),
+    "melody_leap_share": ("share", "intervals of a fourth and more"),
+    "melody_up_share": ("share", "rising ones among its moves, repetitions left out"),
     "melody_turn_share": ("share", "moves that turn the direction"),
-    "melody_leap_share": ("share", "moves of a fourth and more"),
-    "melody_wide_share": ("share", "moves of more than an octave"),
-    "melody_entropy": ("0 to 1", "entropy of its intervals up to an octave"),
-    "melody_run": ("notes", "mean number of moves in one direction"),
-    "melody_lead": ("semitones", "mean distance to the pitch that sounds below"),
-    **{f"melody_{n}_share": ("share", f"intervals of {a} to {b}") for n, (a, b) in _SIZES.items()},
+    "melody_entropy": (
+        "0 to 1",
+        "entropy of its signed intervals, those over an octave as octaves",
+    ),
+    **{
+        f"melody_{name}_share": ("share", f"intervals of {low} to {high} semitones")
+        for name, (low, high) in _SIZES.items()
+    },
 }
 
 BASS = {
     "bass_rate": ("log2 notes/s", "notes of the lowest line a second"),
     "bass_median": ("MIDI pitch", "median pitch of the lowest line"),
-    "bass_width": ("semitones", "between its 5 and 95 % quantiles"),
+    "bass_width": ("semitones", "between the 5 and 95 % quantiles of its pitch"),
     "bass_step_mean": ("semitones", "mean absolute interval"),
-    "bass_repeat_share": ("share", "repeated notes and octaves"),
-    "bass_second_share": ("share", "moves by a second, octaves apart or not"),
-    "bass_third_share": ("share", "moves by a third or sixth"),
-    "bass_fourth_share": ("share", "moves by a fourth or fifth"),
-    "bass_tritone_share": ("share", "moves by a tritone"),
-    "bass_falling_fifth_share": ("share", "fifths down (fourths up) among the moves"),
-    "bass_semitone_share": ("share", "moves by a semitone"),
-    "bass_entropy": ("0 to 1", "entropy of the moves modulo the octave"),
+    "bass_repeat_share": ("share", "intervals that are a unison or octaves"),
+    "bass_semitone_share": ("share", "a semitone up or down, modulo the octave"),
+    "bass_second_share": ("share", "one or two semitones up or down, modulo the octave"),
+    "bass_third_share": ("share", "three or four semitones up or down, modulo the octave"),
+    "bass_fourth_share": ("share", "five semitones up or down, modulo the octave"),
+    "bass_tritone_share": ("share", "six semitones, modulo the octave"),
+    "bass_falling_fifth_share": ("share", "a fifth down or a fourth up, among all but the repeats"),
+    "bass_entropy": ("0 to 1", "entropy of the signed intervals modulo the octave"),
 }
-
-
-def outline(texture: Texture) -> tuple[Ints, Ints]:
-    """Return the events at which the highest and the lowest line strike a note.
-
-    An event belongs to the highest line where the highest note struck is the highest that sounds,
-    and to the lowest line the same way: a held melody note hides the accompaniment under it.
-    """
-    highest, lowest = texture.pitch[texture.first[1:] - 1], texture.pitch[texture.first[:-1]]
-    return np.flatnonzero(highest == texture.top), np.flatnonzero(lowest == texture.bottom)
 
 
 def melody(texture: Texture) -> dict[str, float]:
     """Return the descriptors of `MELODY`."""
-    at, _ = outline(texture)
-    pitch, times = texture.top[at].astype(np.float64), texture.times[at]
+    leads = texture.top == texture.struck_bounds[1]
+    pitch = texture.melody
     low, median, high = quantiles(pitch, (0.05, 0.5, 0.95))
     steps = np.diff(pitch)
     size = np.abs(steps)
     moves = np.sign(steps[steps != 0])
-    turns = share(moves[1:] != moves[:-1])
     return {
-        "melody_rate": float(np.log2((len(at) + 0.5) / max(texture.span, 1.0))),
+        "melody_rate": float(np.log2((len(pitch) + 0.5) / max(texture.span, 1.0))),
         "melody_median": median,
         "melody_width": high - low,
         "melody_spread": spread(pitch),
-        "melody_drift": slope(times, pitch) * texture.span,
+        "melody_lead": mean(pitch - texture.bottom[leads]),
         "melody_step_mean": mean(size),
-        "melody_step_median": quantiles(size, (0.5,))[0],
-        "melody_up_share": share(moves > 0),
-        "melody_turn_share": turns,
         "melody_leap_share": share(size >= 5),
-        "melody_wide_share": share(size > 12),
-        "melody_entropy": entropy(_histogram(np.clip(steps, -12, 12) + 12, 25)),
-        "melody_run": len(moves) / (turns * (len(moves) - 1) + 1) if len(moves) else 0.0,
-        "melody_lead": mean(pitch - texture.bottom[at]),
+        "melody_up_share": share(moves > 0),
+        "melody_turn_share": share(moves[1:] != moves[:-1]),
+        "melody_entropy": entropy(np.bincount(np.clip(steps, -12, 12) + 12, minlength=25)),
         **{
-            f"melody_{name}_share": share((size >= low) & (size <= high))
-            for name, (low, high) in _SIZES.items()
+            f"melody_{name}_share": share((size >= smallest) & (size <= largest))
+            for name, (smallest, largest) in _SIZES.items()
         },
     }
 
 
 def bass(texture: Texture) -> dict[str, float]:
     """Return the descriptors of `BASS`."""
-    _, at = outline(texture)
-    pitch = texture.bottom[at].astype(np.float64)
+    pitch = texture.bass
     low, median, high = quantiles(pitch, (0.05, 0.5, 0.95))
     steps = np.diff(pitch)
-    classes = unit(_histogram(steps % 12, 12))
-    moved = 1 - classes[0] if len(steps) else 0.0
+    up = unit(np.bincount(steps % 12, minlength=12).astype(np.float64))
+    either = up + up[-np.arange(12) % 12]
     return {
-        "bass_rate": float(np.log2((len(at) + 0.5) / max(texture.span, 1.0))),
+        "bass_rate": float(np.log2((len(pitch) + 0.5) / max(texture.span, 1.0))),
         "bass_median": median,
         "bass_width": high - low,
         "bass_step_mean": mean(np.abs(steps)),
-        "bass_repeat_share": float(classes[0]),
-        "bass_second_share": float(classes[[1, 2, 10, 11]].sum()),
-        "bass_third_share": float(classes[[3, 4, 8, 9]].sum()),
-        "bass_fourth_share": float(classes[[5, 7]].sum()),
-        "bass_tritone_share": float(classes[6]),
-        "bass_falling_fifth_share": float(classes[5] / moved) if moved else 0.0,
-        "bass_semitone_share": float(classes[[1, 11]].sum()),
-        "bass_entropy": entropy(classes),
+        "bass_repeat_share": float(up[0]),
+        "bass_semitone_share": float(either[1]),
+        "bass_second_share": float(either[1] + either[2]),
+        "bass_third_share": float(either[3] + either[4]),
+        "bass_fourth_share": float(either[5]),
+        "bass_tritone_share": float(up[6]),
+        "bass_falling_fifth_share": ratio(float(up[5]), float(up[1:].sum())),
+        "bass_entropy": entropy(up),
     }
-
-
-def _histogram(values: Floats, bins: int) -> Floats:
-    counted: Floats = np.bincount(values.astype(np.int64), minlength=bins).astype(np.float64)
-    return counted

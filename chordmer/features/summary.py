@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["entropy", "mean", "quantiles", "ratio", "share", "slope", "spread", "unit"]
+__all__ = ["entropy", "mean", "quantiles", "ratio", "share", "spread", "unit"]
 
 Floats = NDArray[np.float64]
 
@@ -62,15 +62,8 @@ def unit(weights: Floats) -> Floats:
     return weights / total if total else weights
 
 
-def entropy(weights: Floats) -> float:
+def entropy(weights: ArrayLike) -> float:
     """Return the entropy of a histogram over its largest possible: 0 one bin, 1 all alike."""
+    weights = np.asarray(weights, dtype=np.float64)
     p = unit(weights[weights > 0])
     return float(-(p @ np.log(p)) / np.log(weights.size)) if p.size else 0.0
-
-
-def slope(t: Floats, x: Floats) -> float:
-    """Return the least-squares slope of `x` over `t`, 0 where `t` does not vary."""
-    if not t.size:
-        return 0.0
-    t = t - t.mean()
-    return ratio(float(t @ (x - x.mean())), float(t @ t))

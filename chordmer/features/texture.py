@@ -21,6 +21,9 @@ __all__ = ["Texture", "weave"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+#: Times are multiples of this (seconds, 8 microseconds). A power of two, because no time that a
+#: metre and a tempo make lies half-way between two of its multiples, where rounding is a toss-up.
+GRAIN = 2.0**-17
 #: Notes closer than this (seconds) are struck together. In piano performances the gaps between
 #: successive onsets have two humps, below 30 ms (one chord) and above 80 ms (two events).
 TOGETHER = 0.045
@@ -29,7 +32,7 @@ ROLL = 0.09
 #: A note must outlast an onset by this many seconds to sound with it: legato is no chord.
 OVERLAP = 0.06
 #: A held note sounds for this many seconds at most: struck and plucked strings decay.
-HOLD = 4.0
+HOLD = 1.5
 #: No table over time grows beyond this many windows, however long the piece claims to last.
 MAX_WINDOWS = 1 << 15
 _CHUNK = 4096
@@ -81,12 +84,40 @@ class Texture:
         """Seconds from the first onset to the last release."""
         return float((self.onset + self.duration).max()) if len(self.onset) else 0.0
 
+    @property
+    def struck_bounds(self) -> tuple[Ints, Ints]:
+        """Lowest and highest pitch struck at each event, shapes (k,)."""
+        return self.pitch[self.first[:-1]], self.pitch[self.first[1:] - 1]
+
+    def phrase_means(self, of_notes: Floats) -> Floats:
+        """Return the mean of a quantity of the notes over each run of 16 events."""
+        begins = self.first[:-1:16]
+        if not len(begins):
+            return of_notes
+        means: Floats = np.add.reduceat(of_notes, begins) / np.diff(begins, append=len(of_notes))
+        return means
+
+    @property
+    def melody(self) -> Ints:
+        """Pitches of the highest line: the notes struck above all that sounds."""
+        highest: Ints = self.top[self.top == self.struck_bounds[1]]
+        return highest
+
+    @property
+    def bass(self) -> Ints:
+        """Pitches of the lowest line: the notes struck below all that sounds."""
+        lowest: Ints = self.bottom[self.bottom == self.struck_bounds[0]]
+        return lowest
+
     @cached_property
     def harmony(self) -> Floats:
         """Chroma of the windows of 1 s that sound, every half second: shape (w, 12)."""
-        chroma = self.chroma(0.5, 2)
-        sounding: Floats = chroma[chroma.sum(axis=1) > 0.05]
-        return sounding
+        return _sounding_rows(self.chroma(0.5, 2))
+
+    @cached_property
+    def phrases(self) -> Floats:
+        """Chroma of the windows of 4 s that sound, every two seconds: shape (w, 12)."""
+        return _sounding_rows(self.chroma(2.0, 2))
 
     def chroma(self, hop: float, width: int) -> Floats:
         """Return the seconds each pitch class sounds in sliding windows.
@@ -110,7 +141,14 @@ class Texture:
         edges = int(np.ceil(end / hop)) + 1
         below = _ramp(self.onset, self.pitch, hop, edges)
         below -= _ramp(self.onset + held, self.pitch, hop, edges)
-        return below[width:] - below[:-width] if edges > width else below[-1:] - below[:1]
+        if edges <= width:
+            return np.maximum(below[-1:] - below[:1], 0.0)
+        return np.maximum(below[width:] - below[:-width], 0.0)
+
+
+def _sounding_rows(chroma: Floats) -> Floats:
+    rows: Floats = chroma[chroma.sum(axis=1) > 0.05]
+    return rows
 
 
 def _ramp(start: Floats, pitch: Ints, hop: float, edges: int) -> Floats:
@@ -128,15 +166,15 @@ def _ramp(start: Floats, pitch: Ints, hop: float, edges: int) -> Floats:
 def weave(source: Symbolic | NDArray[np.void]) -> Texture:
     """Return the texture of a piece or of a note array.
 
-    Onsets are rounded to 10 microseconds, so that the arithmetic of a tempo map leaves no trace.
+    Times are rounded to `GRAIN`, so that the arithmetic of a tempo map leaves no trace.
     """
     notes = source.notes if isinstance(source, Symbolic) else source
     notes = notes[~notes["is_drum"]]
     onset = notes["onset_sec"].astype(np.float64)
     order = np.lexsort((notes["pitch"], onset))
     notes, onset = notes[order], onset[order]
-    onset = np.round(onset - onset[:1], 5)
-    duration = np.round(np.maximum(notes["duration_sec"].astype(np.float64), 0.0), 5)
+    onset = _rounded(onset - onset[:1])
+    duration = _rounded(np.maximum(notes["duration_sec"].astype(np.float64), 0.0))
     pitch = np.clip(notes["pitch"].astype(np.int64), 0, 127)
     velocity = notes["velocity"].astype(np.int64)
 
@@ -167,6 +205,11 @@ def weave(source: Symbolic | NDArray[np.void]) -> Texture:
         first=first,
         **_sounding(event, pitch, end, times),
     )
+
+
+def _rounded(seconds: Floats) -> Floats:
+    rounded: Floats = np.rint(seconds / GRAIN) * GRAIN
+    return rounded
 
 
 def _events(onset: Floats) -> Ints:

@@ -5,68 +5,56 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chordmer.features.lines import outline
+from chordmer.features.harte import DEGREES
+from chordmer.features.key import MAJOR_PROFILE, MINOR_PROFILE, Key, key_of_profile
 from chordmer.features.summary import entropy, mean, quantiles, ratio, share, spread, unit
-from chordmer.features.texture import Texture
+from chordmer.features.texture import HOLD, Texture
 
 __all__ = [
-    "DEGREES_OF_KEY",
+    "PROFILE",
     "TONALITY",
-    "Key",
     "correlations",
-    "degrees",
     "find_key",
+    "pitch_classes",
     "profile",
+    "signature",
     "tonality",
 ]
 
 Floats = NDArray[np.float64]
 
-#: Krumhansl & Kessler (1982), probe-tone ratings for C major and C minor.
-MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
-MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
-DIATONIC = np.array([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], dtype=np.float64)
-DEGREES = ("1", "b2", "2", "b3", "3", "4", "b5", "5", "b6", "6", "b7", "7")
-#: A held note counts for this many seconds at most in a pitch-class profile.
-CAP = 2.0
-
 TONALITY = {
     "mode_strength": ("-2 to 2", "correlation with the best major key less the best minor key"),
     "mode_parallel": ("-2 to 2", "major less minor correlation on the tonic"),
-    "mode_triad": ("-1 to 1", "weight of the tonic's major third less its minor third, normalised"),
-    "mode_sixth": ("-1 to 1", "the same for the sixths"),
-    "mode_seventh": ("-1 to 1", "the same for the sevenths"),
-    "mode_local_mean": ("-2 to 2", "mode strength, mean of windows of 4 s"),
-    "mode_local_low": ("-2 to 2", "its 10 % quantile over the windows"),
-    "mode_local_high": ("-2 to 2", "its 90 % quantile over the windows"),
-    "mode_local_share": ("share", "windows that are rather major than minor"),
-    "mode_local_spread": ("", "its standard deviation over the windows"),
-    "mode_end": ("-2 to 2", "mode strength of the last 8 s less that of the piece"),
+    "mode_third": ("-1 to 1", "time on the tonic's major third less its minor, over their sum"),
+    "mode_sixth": ("-1 to 1", "the same of the sixths"),
+    "mode_seventh": ("-1 to 1", "the same of the sevenths"),
+    "mode_melody_third": ("-1 to 1", "the same of the thirds, by notes of the highest line"),
+    "mode_local_mean": ("-2 to 2", "mode strength in windows of 4 s, mean"),
+    "mode_local_low": ("-2 to 2", "mode strength in windows of 4 s, 10 % quantile"),
+    "mode_local_high": ("-2 to 2", "mode strength in windows of 4 s, 90 % quantile"),
+    "mode_local_share": ("share", "windows of 4 s that are major rather than minor"),
+    "mode_local_spread": ("-2 to 2", "mode strength in windows of 4 s, standard deviation"),
     "key_clarity": ("-1 to 1", "correlation with the best key"),
-    "key_margin": ("0 to 2", "the best correlation less the best in another diatonic collection"),
+    "key_margin": ("-2 to 2", "that less the correlation with the best key of another signature"),
     "key_major": ("-1 to 1", "correlation with the best major key"),
     "key_minor": ("-1 to 1", "correlation with the best minor key"),
-    "key_local_clarity": ("-1 to 1", "correlation with the best key, mean of windows of 4 s"),
-    "key_local_change": ("share", "windows whose best key differs from the one before"),
-    "key_local_home": ("share", "windows whose best key is that of the piece"),
-    "key_diatonic": ("share", "weight inside the key's diatonic collection"),
-    "key_local_diatonic": ("share", "weight inside the best collection of each window of 4 s"),
-    "key_entropy": ("0 to 1", "entropy of the pitch-class profile"),
-    "key_local_entropy": ("0 to 1", "mean entropy of the profiles of windows of 4 s"),
+    "key_diatonic": ("share", "time within the key's diatonic collection"),
+    "key_entropy": ("0 to 1", "entropy of the pitch classes"),
+    "key_local_clarity": ("-1 to 1", "correlation with the best key of each window of 4 s, mean"),
+    "key_local_change": (
+        "0 to 2",
+        "one less the correlation of successive windows' key correlations",
+    ),
+    "key_local_diatonic": ("share", "time within the best collection of each window of 4 s, mean"),
+    "key_local_entropy": ("0 to 1", "entropy of the pitch classes of each window of 4 s, mean"),
     **{
-        f"fourier_{k}": (
-            "0 to 1",
-            f"magnitude of coefficient {k} of the profile's Fourier transform",
-        )
+        f"fourier_{k}": ("0 to 1", f"magnitude of Fourier coefficient {k} of the pitch classes")
         for k in range(1, 7)
     },
 }
 
-DEGREES_OF_KEY = {
-    **{f"profile_{d}": ("share", f"time on degree {d} of the tonic") for d in DEGREES},
-    **{f"scale_{d}": ("share", f"onsets on degree {d} of the key's collection") for d in DEGREES},
-    "melody_degree_third": ("-1 to 1", "major less minor thirds of the tonic among melody notes"),
-}
+PROFILE = {f"profile_{d}": ("share", f"time on degree {d} of the tonic") for d in DEGREES}
 
 
 def _standard(x: Floats) -> Floats:
@@ -77,13 +65,15 @@ def _standard(x: Floats) -> Floats:
     return standard
 
 
-#: Row k: the profile of major key k; row 12 + k: of minor key k.
-_KEYS = _standard(np.stack([np.roll(p, k) for p in (MAJOR, MINOR) for k in range(12)]))
-_COLLECTIONS = np.stack([np.roll(DIATONIC, k) for k in range(12)])
+_KEYS = _standard(
+    np.array([np.roll(mode, k) for mode in (MAJOR_PROFILE, MINOR_PROFILE) for k in range(12)])
+)
+_WHITE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11)).astype(np.float64)
+_COLLECTIONS = np.array([np.roll(_WHITE, k) for k in range(12)])
 
 
 def correlations(chroma: Floats) -> Floats:
-    """Return the correlation of each chroma row with the 12 major, then the 12 minor keys.
+    """Return the correlations of pitch-class weights with the 12 major, then the 12 minor keys.
 
     Parameters
     ----------
@@ -92,94 +82,89 @@ def correlations(chroma: Floats) -> Floats:
     Returns
     -------
     ndarray of float64, shape (..., 24)
+        0 where the weights are all alike.
     """
     found: Floats = _standard(chroma) @ _KEYS.T
     return found
 
 
-class Key:
-    """The key of a piece: tonic, mode, and where its diatonic collection begins."""
-
-    def __init__(self, chroma: Floats) -> None:
-        self.correlations = correlations(chroma)
-        best = int(np.argmax(self.correlations))
-        self.tonic, self.minor = best % 12, best >= 12
-        self.home = (self.tonic + 3) % 12 if self.minor else self.tonic
-
-
-def profile(texture: Texture) -> Floats:
-    """Return the seconds each pitch class is held, at most `CAP` a note, shape (12,)."""
-    held = np.minimum(texture.duration, CAP)
-    seconds: Floats = np.bincount(texture.pitch % 12, weights=held, minlength=12)
-    return seconds
+def pitch_classes(texture: Texture) -> Floats:
+    """Return the seconds that each pitch class is held, `HOLD` a note at most, shape (12,)."""
+    held = np.minimum(texture.duration, HOLD)
+    return np.bincount(texture.pitch % 12, weights=held, minlength=12).astype(np.float64)
 
 
 def find_key(texture: Texture) -> Key:
-    """Return the key that the profile of the whole piece correlates with best."""
-    return Key(profile(texture))
+    """Return the key whose profile correlates best with the piece's pitch classes."""
+    last = int(texture.pitch[-1]) % 12 if len(texture.pitch) else 0
+    return key_of_profile(pitch_classes(texture), last)
 
 
-def _balance(major: float, minor: float) -> float:
-    return ratio(major - minor, major + minor)
+def signature(key: Key) -> int:
+    """Return the tonic of the major key that has the signature of `key`."""
+    return (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
 
 
 def tonality(texture: Texture) -> dict[str, float]:
     """Return the descriptors of `TONALITY`."""
+    whole = pitch_classes(texture)
     key = find_key(texture)
-    whole = profile(texture)
-    on = unit(np.roll(whole, -key.tonic))
+    home = signature(key)
     r = key.correlations
-    collection = np.maximum(r[:12], np.roll(r[12:], 3))
-    others = np.delete(collection, key.home)
-    local = texture.chroma(2.0, 2)
-    local = local[local.sum(axis=1) > 0]
-    weight = local.sum(axis=1)
-    rl = correlations(local)
-    mode = rl[:, :12].max(axis=1, initial=-1) - rl[:, 12:].max(axis=1, initial=-1)
-    low, high = quantiles(mode, (0.1, 0.9))
-    nearest = rl.argmax(axis=1)
-    tail = correlations(local[-4:].sum(axis=0))
-    share_of = local / np.maximum(weight[:, None], 1e-12)
-    surprise = -(share_of * np.log(np.maximum(share_of, 1e-12))).sum(axis=1) / np.log(12)
-    fourier = np.abs(np.fft.rfft(unit(whole)))
-    strength = float(r[:12].max() - r[12:].max())
+    major, minor = float(r[:12].max()), float(r[12:].max())
+    by_signature = np.maximum(r[:12], np.roll(r[12:], 3))
+    on = np.roll(whole, -key.tonic)
+    sung = np.bincount((texture.melody - key.tonic) % 12, minlength=12)
     return {
-        "mode_strength": strength,
+        "mode_strength": major - minor,
         "mode_parallel": float(r[key.tonic] - r[12 + key.tonic]),
-        "mode_triad": _balance(on[4], on[3]),
+        "mode_third": _balance(on[4], on[3]),
         "mode_sixth": _balance(on[9], on[8]),
         "mode_seventh": _balance(on[11], on[10]),
+        "mode_melody_third": _balance(sung[4], sung[3]),
+        **_local_mode(texture),
+        "key_clarity": max(major, minor),
+        "key_margin": float(by_signature[home] - np.delete(by_signature, home).max()),
+        "key_major": major,
+        "key_minor": minor,
+        "key_diatonic": ratio(float(whole @ _COLLECTIONS[home]), float(whole.sum())),
+        "key_entropy": entropy(whole),
+        **_local_key(texture),
+        **{f"fourier_{k}": float(m) for k, m in enumerate(np.abs(np.fft.rfft(unit(whole)))[1:], 1)},
+    }
+
+
+def _balance(major: float, minor: float) -> float:
+    return ratio(float(major - minor), float(major + minor))
+
+
+def _local_mode(texture: Texture) -> dict[str, float]:
+    r = correlations(texture.phrases)
+    mode = r[:, :12].max(axis=1) - r[:, 12:].max(axis=1)
+    low, high = quantiles(mode, (0.1, 0.9))
+    return {
         "mode_local_mean": mean(mode),
         "mode_local_low": low,
         "mode_local_high": high,
         "mode_local_share": share(mode > 0),
         "mode_local_spread": spread(mode),
-        "mode_end": float(tail[:12].max() - tail[12:].max()) - strength,
-        "key_clarity": float(r.max()),
-        "key_margin": float(r.max() - others.max()),
-        "key_major": float(r[:12].max()),
-        "key_minor": float(r[12:].max()),
-        "key_local_clarity": mean(rl.max(axis=1, initial=-1)),
-        "key_local_change": share(nearest[1:] != nearest[:-1]),
-        "key_local_home": share(nearest == key.tonic + 12 * key.minor),
-        "key_diatonic": ratio(float(whole @ _COLLECTIONS[key.home]), float(whole.sum())),
-        "key_local_diatonic": mean((share_of @ _COLLECTIONS.T).max(axis=1, initial=0)),
-        "key_entropy": entropy(whole),
-        "key_local_entropy": mean(surprise),
-        **{f"fourier_{k}": float(fourier[k]) for k in range(1, 7)},
     }
 
 
-def degrees(texture: Texture) -> dict[str, float]:
-    """Return the descriptors of `DEGREES_OF_KEY`."""
-    key = find_key(texture)
-    melody, _ = outline(texture)
-    held = unit(np.roll(profile(texture), -key.tonic))
-    struck = np.bincount(texture.pitch % 12, minlength=12).astype(np.float64)
-    struck = unit(np.roll(struck, -key.home))
-    sung = np.bincount((texture.top[melody] - key.tonic) % 12, minlength=12)
+def _local_key(texture: Texture) -> dict[str, float]:
+    r = correlations(texture.phrases)
+    shape = _standard(r)
+    p = texture.phrases / texture.phrases.sum(axis=1, keepdims=True)
+    surprise = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=1) / np.log(12)
     return {
-        **{f"profile_{d}": float(held[i]) for i, d in enumerate(DEGREES)},
-        **{f"scale_{d}": float(struck[i]) for i, d in enumerate(DEGREES)},
-        "melody_degree_third": _balance(float(sung[4]), float(sung[3])),
+        "key_local_clarity": mean(r.max(axis=1)),
+        "key_local_change": mean(1 - (shape[1:] * shape[:-1]).sum(axis=1)),
+        "key_local_diatonic": mean((p @ _COLLECTIONS.T).max(axis=1)),
+        "key_local_entropy": mean(surprise),
     }
+
+
+def profile(texture: Texture) -> dict[str, float]:
+    """Return the descriptors of `PROFILE`."""
+    on = unit(np.roll(pitch_classes(texture), -find_key(texture).tonic))
+    return {f"profile_{d}": float(on[i]) for i, d in enumerate(DEGREES)}

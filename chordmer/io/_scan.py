@@ -323,21 +323,23 @@ def scan(
             )
             if refused:
                 return refused
-            if tally[MISSING] < 0 and declared > size:
-                tally[PAST_END] += 1
-                at = tally[AT]
-                continue
+            ends = tally[AT]
             if tally[MISSING] < 0:
-                tally[TRAILING] += declared - tally[AT]
+                if declared <= size and (declared - ends < 8 or uint32(data, ends) != _MTRK):
+                    tally[TRAILING] += declared - ends
+                    at = declared
+                else:  # the length is wrong: the track ends where it says so
+                    tally[PAST_END] += 1
+                    at = ends
+                continue
+            if tally[MISSING]:
+                tally[CUT] += 1
             else:
-                if tally[MISSING]:
-                    tally[CUT] += 1
-                else:
-                    tally[ENDLESS] += 1
-                if declared - size > tally[MISSING] + _END_OF_TRACK:
-                    tally[AT] = at + 4
-                    tally[FOUND] = declared - at - 8
-                    return LENGTH_PAST_END
+                tally[ENDLESS] += 1
+            if declared - size > tally[MISSING] + _END_OF_TRACK:
+                tally[AT] = at + 4
+                tally[FOUND] = declared - at - 8
+                return LENGTH_PAST_END
             at = declared
         elif kind == _MTHD:
             tally[SECOND] = 1

@@ -45,7 +45,7 @@ def tempo_map(
         assumed.append("tempo 120 BPM" + (" before the first tempo event" if len(ticks) else ""))
         ticks = np.concatenate(([0], ticks))
         seconds_per_beat = np.concatenate(([_DEFAULT_TEMPO], seconds_per_beat))
-    return TempoMap(ticks, seconds_per_beat, ticks_per_beat)
+    return TempoMap(ticks.copy(), seconds_per_beat, ticks_per_beat)
 
 
 def time_signatures(

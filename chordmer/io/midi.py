@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
-from types import MappingProxyType
 from typing import Any, overload
 
 import numpy as np
@@ -19,9 +18,11 @@ from chordmer.errors import MidiError
 from chordmer.io import _scan as scanner
 from chordmer.io._compiled import compiled, worth_compiling
 from chordmer.io.assemble import note_array, tempo_map, time_signatures
+from chordmer.io.convert import from_object
+from chordmer.io.findings import Findings
 from chordmer.io.limits import Limits, read_file
 from chordmer.io.pedal import sustained
-from chordmer.notes import Report, Symbolic, TempoMap, TextEvent
+from chordmer.notes import Symbolic, TempoMap, TextEvent
 
 __all__ = ["read_midi"]
 
@@ -69,55 +70,90 @@ _COUNTS = {
     "junk_bytes": scanner.JUNK,
     "further_files": scanner.SECOND,
 }
-_SENTENCES = {
-    "zero_length_notes": "{} notes of no length were dropped",
-    "unmatched_note_offs": "{} note-offs without a note were ignored",
-    "unclosed_notes": "{} notes are never closed; they last to the end of their track",
-    "malformed_metas": "{} malformed meta events were ignored",
-    "running_status_across_metas": "running status was kept across {} meta or sysex events",
-    "tracks_without_end": "{} tracks have no end-of-track event",
-    "tracks_cut": "{} tracks are cut inside their last event",
-    "lengths_past_end": "{} tracks announce more bytes than the file has",
-    "bytes_after_end_of_track": "{} bytes after an end-of-track event were ignored",
-    "junk_bytes": "{} bytes that belong to no chunk were ignored",
-    "further_files": "a second file follows the first; it was ignored",
-    "absurd_tempi": "{} tempi are below 5 or above 1,000 BPM",
-}
 
 
 def read_midi(source: Any, *, pedal: bool = False, limits: Limits = _DEFAULT) -> Symbolic:
-    """Read a Standard MIDI File."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
+    """Read a Standard MIDI File, also one wrapped in RIFF.
+
+    Parameters
+    ----------
+    source : path, bytes or object
+        A ``.mid``, ``.midi``, ``.kar`` or ``.rmi`` file or its bytes; a PrettyMIDI, a symusic Score
+        or a note array is converted.
+    pedal : bool
+        Whether the sustain pedal extends notes: to its release, to the next strike of the key or to
+        the end of the piece. Off by default, as notes in a score are, and as emotion models are
+        trained on.
+    limits : Limits
+        Above which a file is refused.
+
+    Returns
+    -------
+    Symbolic
+        Its `report` says what was assumed, repaired or ignored.
+
+    Raises
+    ------
+    MidiError
+        If the file is no MIDI file, is dangerous or ambiguous, or exceeds `limits`.
+
+    Notes
+    -----
+    How the standard is applied:
+
+    - Tempo and time signature events count on whatever track they stand; of several at one tick
+      the last one counts, tracks taken in their order.
+    - A note-off closes the oldest open note of its track, channel and pitch; a note-on of velocity
+      0 is a note-off. A note that is never closed lasts to the end of its track. Notes of no length
+      are dropped, also where the pedal would have held them.
+    - Program changes and pedals count for their channel on all tracks, from their tick on and
+      before the notes of that tick. Channel 10 is drums.
+    - SMPTE divisions of 24, 25, 29.97 and 30 frames are read in seconds; a beat is half a second.
+    - Header bytes beyond the sixth, unknown chunks, sysex and F7 packets are skipped; running
+      status goes on behind meta events and sysex, which is reported.
+
+    Read with a warning: bytes before the header, after or between the chunks, a second file behind
+    the first, another number of tracks than announced, a track without its end or cut inside its
+    last event, if at least one complete note stands in the file, a length past the end of the file
+    if the end-of-track event is there, bytes after that event, unmatched note-offs, unclosed and
+    zero-length notes, no notes at all, malformed meta events (which are ignored), tempi below 5 or
+    above 1,000 BPM.
+
+    Refused: anything without a header, types over 1, a division of 0 or of other frame rates, a
+    header under 6 bytes, a tempo of 0, data bytes over 127, status bytes that a file cannot hold
+    (F1 to F6, F8 to FE), running status with nothing before it, variable-length numbers over four
+    bytes, an event longer than its chunk, a file that lacks more of a track than its last event,
+    a cut before the first complete note, and whatever exceeds `limits`.
+
+    Sources: Standard MIDI Files 1.0 (RP-001), MIDI 1.0 Detailed Specification 4.2.
+
+    Examples
+    --------
+    >>> bytes_ = bytes.fromhex(
+    ...     "4d546864 00000006 0000 0001 0060"  # type 0, one track, 96 ticks a beat
+    ...     "4d54726b 0000000c 00903c40 60803c00 00ff2f00"
+    ... )
+    >>> piece = read_midi(bytes_)
+    >>> piece
+    Symbolic('bytes', 1 notes, 0.5 s, 0 warnings)
+    >>> piece.report.assumed
+    ('tempo 120 BPM', 'time signature 4/4')
+    """
+    if isinstance(source, (str, os.PathLike)):
+        where = os.fsdecode(source)
+        data, name = read_file(source, limits, MidiError)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
         data, name, where = bytes(source), "bytes", "bytes"
         if len(data) > limits.file_bytes:
             raise MidiError(
                 f"larger than {limits.file_bytes} bytes", source=name, stage="size", value=len(data)
             )
     else:
-        where = os.fsdecode(source)
-        data, name = read_file(source, limits, MidiError)
+        return from_object(source, pedal, limits)
     try:
         return _read(data, name, pedal, limits)
     except MidiError as error:
         raise MidiError(error.problem, source=where, stage=error.stage, value=error.value) from None
-
-
-class _Found:
-    """What reading assumes and counts on its way."""
-
-    def __init__(self) -> None:
-        self.assumed: list[str] = []
-        self.counts: dict[str, int] = {}
-        self.warnings: list[str] = []
-
-    def count(self, name: str, number: int) -> None:
-        if number:
-            self.counts[name] = number
-            if name in _SENTENCES:
-                self.warnings.append(_SENTENCES[name].format(number))
-
-    def report(self) -> Report:
-        return Report(tuple(self.assumed), MappingProxyType(self.counts), tuple(self.warnings))
 
 
 class _Texts(Sequence[TextEvent]):
@@ -166,7 +202,7 @@ class _Texts(Sequence[TextEvent]):
 
 
 def _read(data: bytes, name: str, pedal: bool, limits: Limits) -> Symbolic:
-    found = _Found()
+    found = Findings()
     if data[:4] == b"RIFF" and data[8:12] == b"RMID":
         data = _unwrapped(data)
     fast = worth_compiling(len(data))
@@ -177,7 +213,6 @@ def _read(data: bytes, name: str, pedal: bool, limits: Limits) -> Symbolic:
         for count, place in _COUNTS.items():
             found.count(count, tally[place])
     if tally[scanner.TRACKS] != tracks:
-        found.counts["tracks"] = tally[scanner.TRACKS]
         found.warnings.append(
             f"the header announces {tracks} tracks, {tally[scanner.TRACKS]} were found"
         )
@@ -204,14 +239,14 @@ def _read(data: bytes, name: str, pedal: bool, limits: Limits) -> Symbolic:
         time_signatures(
             signatures[0], signatures[1] >> 8, 1 << (signatures[1] & 255), found.assumed
         ),
-        _Texts(texts, tempi, data) if texts.size else (),
+        _Texts(texts.copy(), tempi, data) if texts.size else (),
         end_tick,
         found.report(),
         name,
     )
 
 
-def _header(data: bytes, found: _Found) -> tuple[int, int, int]:
+def _header(data: bytes, found: Findings) -> tuple[int, int, int]:
     """Return where the tracks begin, how many there should be, and the division."""
     at = 0 if data[:4] == b"MThd" else data.find(b"MThd")
     if at < 0:
@@ -296,7 +331,7 @@ def _scan(
     ], tally
 
 
-def _tempi(changes: NDArray[np.int64], division: int, found: _Found) -> TempoMap:
+def _tempi(changes: NDArray[np.int64], division: int, found: Findings) -> TempoMap:
     if division & 0x8000:
         # Time is in frames and there are no beats: one lasts half a second, to the nearest tick.
         found.assumed.append("beats of half a second, for time is in SMPTE frames")
