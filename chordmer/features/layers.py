@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from chordmer.errors import ChordmerError
-from chordmer.features import spectrogram
+from chordmer.features.levels import FLOOR_DB, NARROW_SECONDS, level_offset, window_lengths
 from chordmer.features.mel import POWER_FLOOR, dct_matrix, mel_filterbank
 from chordmer.features.stft import hann
 
@@ -67,15 +67,15 @@ class LogSpectrogram(nn.Module):
         self,
         sr: float,
         *,
-        window_seconds: float = spectrogram.NARROW_SECONDS,
+        window_seconds: float = NARROW_SECONDS,
         hop_length: int = 512,
         n_fft: int | None = None,
-        floor_db: float = spectrogram.FLOOR_DB,
+        floor_db: float = FLOOR_DB,
     ) -> None:
         super().__init__()
-        win_length, n_fft = spectrogram.window_lengths(sr, window_seconds, n_fft)
+        win_length, n_fft = window_lengths(sr, window_seconds, n_fft)
         self.spectrum = _Spectrum(n_fft, win_length, hop_length)
-        self.offset = spectrogram.level_offset(win_length)
+        self.offset = level_offset(win_length)
         self.floor_db = floor_db
 
     def forward(self, y: Tensor) -> Tensor:
@@ -103,13 +103,13 @@ class LogMel(nn.Module):
         hop_length: int = 512,
         fmin: float = 0.0,
         fmax: float | None = None,
-        floor_db: float = spectrogram.FLOOR_DB,
+        floor_db: float = FLOOR_DB,
     ) -> None:
         super().__init__()
         self.spectrum = _Spectrum(n_fft, n_fft, hop_length)
         bank = torch.tensor(mel_filterbank(sr, n_fft, n_mels, fmin, fmax))
         self.register_buffer("bank", bank, persistent=False)
-        self.offset = spectrogram.level_offset(n_fft)
+        self.offset = level_offset(n_fft)
         self.floor_db = floor_db
 
     def forward(self, y: Tensor) -> Tensor:

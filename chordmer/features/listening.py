@@ -122,7 +122,7 @@ class Level:
         sign = np.signbit(samples)
         signs = np.concatenate([sign[:1] if self._sign is None else self._sign, sign])
         self._sign = sign[-1:]
-        self._samples.add(np.column_stack([square, signs[1:] != signs[:-1]]))
+        self._samples.add(np.stack([square, signs[1:] != signs[:-1]]).T)
         square = np.concatenate([self._rest, square])
         whole = len(square) // self._hop * self._hop
         self._rest = square[whole:]

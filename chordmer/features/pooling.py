@@ -39,6 +39,7 @@ def pool(
     [2.0, 2.0]
     """
     table = np.asarray(values, dtype=np.float64)
+    _check(statistics)
     pooled = []
     for name in statistics:
         if name == "mean":
@@ -50,12 +51,8 @@ def pool(
             since = since - since.mean()
             weight = (since**2).sum()
             pooled.append(since @ (table - table.mean(axis=0)) / (weight if weight > 0 else 1))
-        elif name in STATISTICS:
-            pooled.append(np.percentile(table, float(name[1:]), axis=0))
         else:
-            raise ChordmerError(
-                f"no such statistic; there are {', '.join(STATISTICS)}", stage="pooling", value=name
-            )
+            pooled.append(np.percentile(table, float(name[1:]), axis=0))
     return np.concatenate(pooled)
 
 
@@ -65,4 +62,13 @@ def pooled_names(names: list[str], statistics: tuple[str, ...] = STATISTICS) -> 
     >>> pooled_names(["rms", "tempo"], ("mean", "std"))
     ['rms_mean', 'tempo_mean', 'rms_std', 'tempo_std']
     """
+    _check(statistics)
     return [f"{name}_{statistic}" for statistic in statistics for name in names]
+
+
+def _check(statistics: tuple[str, ...]) -> None:
+    for name in statistics:
+        if name not in STATISTICS:
+            raise ChordmerError(
+                f"no such statistic; there are {', '.join(STATISTICS)}", stage="pooling", value=name
+            )

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from chordmer.features.key import key_of_profile
 from chordmer.features.stft import FloatArray, bin_frequencies
-from chordmer.features.tonality import correlations
 
 __all__ = [
     "autocorrelation",
@@ -231,13 +231,13 @@ def key_of(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (frames, 3)
         The key signature of the best of the 24 keys, from -5 flats to 6 sharps; its correlation
-        with the Krumhansl-Kessler profile of that key, -1 to 1; the best major correlation less
+        with its Krumhansl-Kessler profile, -1 to 1; the best major correlation less
         the best minor one, -2 to 2. Zeros for silence.
     """
-    fit = correlations(chroma)
-    best = fit.argmax(axis=-1)
-    home = np.where(best >= 12, best + 3, best) % 12
-    strength = fit.max(axis=-1)
+    keys = [key_of_profile(row) for row in chroma]
+    home = np.array([key.tonic + 3 * (key.mode == "minor") for key in keys], dtype=int)
+    strength = np.array([key.strength for key in keys])
     signature = np.where(strength > 0, (7 * home + 5) % 12 - 5, 0)
-    mode = fit[:, :12].max(axis=-1) - fit[:, 12:].max(axis=-1)
+    fit = np.array([key.correlations for key in keys]).reshape(-1, 24)
+    mode = fit[:, :12].max(axis=1) - fit[:, 12:].max(axis=1)
     return np.stack([signature, strength, mode], axis=-1)
