@@ -154,16 +154,18 @@ def describe(
 
 
 def _pieces(y: ArrayLike | Iterator[FloatArray]) -> Iterator[FloatArray]:
-    """Yield a signal by pieces short enough to be heard at once; at least one, maybe empty."""
-    given: Iterable[FloatArray] = y if isinstance(y, Iterator) else [np.asarray(y)]
-    none = True
-    for part in given:
+    """Yield a signal by pieces of one length, the last one shorter; at least one, maybe empty.
+
+    So sums run over the same samples, and give the same bits, however the signal was cut before.
+    """
+    rest = np.zeros(0, np.float32)
+    for part in y if isinstance(y, Iterator) else [np.asarray(y)]:
         part = part if part.dtype in (np.float32, np.float64) else part.astype(np.float32)
-        for start in range(0, len(part), _PIECE):
-            none = False
-            yield part[start : start + _PIECE]
-    if none:
-        yield np.zeros(0, np.float32)
+        rest = np.concatenate([rest, part]) if len(rest) else part
+        while len(rest) > _PIECE:
+            yield rest[:_PIECE]
+            rest = rest[_PIECE:]
+    yield rest
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:

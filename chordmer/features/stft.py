@@ -99,30 +99,30 @@ class Spectra:
         self._skip = 0
         self._done = 0
         self._total = 0
-        self._step = hop_length * max(1, _BLOCK // max(n_fft, hop_length))
+        self._at_once = max(1, _BLOCK // max(n_fft, hop_length))
 
     def push(self, samples: FloatArray) -> Iterator[FloatArray]:
         """Take the next samples; yield blocks of spectra, (frames, 1 + n_fft // 2).
 
-        A block is new each time: the caller may write into it.
+        A block is new each time: the caller may write into it. How the signal is cut into pieces
+        changes nothing, not even its last bits: all blocks but the last have as many frames.
         """
-        for start in range(0, len(samples), self._step):
-            part = samples[start : start + self._step]
+        step = self._at_once * self.hop_length
+        for start in range(0, len(samples), step):
+            part = samples[start : start + step]
             self._total += len(part)
             self._pending = np.concatenate([self._pending, part])[self._skip :]
             self._skip -= min(self._skip, len(part))
-            yield from self._transform(
-                1 + (len(self._pending) - len(self._window)) // self.hop_length
-            )
+            while len(self._pending) >= step - self.hop_length + len(self._window):
+                yield self._transform(self._at_once)
 
     def close(self) -> Iterator[FloatArray]:
-        """Yield the spectra that reach beyond the end: there are ``1 + samples // hop_length``."""
+        """Yield what is left: there are ``1 + samples // hop_length`` spectra in all."""
         left = 1 + self._total // self.hop_length - self._done
-        if left > 0:
-            reach = (left - 1) * self.hop_length + len(self._window)
-            missing = max(0, reach - len(self._pending))
-            self._pending = np.pad(self._pending, (0, missing))
-            yield from self._transform(left)
+        reach = (left - 1) * self.hop_length + len(self._window)
+        self._pending = np.pad(self._pending, (0, max(0, reach - len(self._pending))))
+        for first in range(0, left, self._at_once):
+            yield self._transform(min(self._at_once, left - first))
 
     def of(self, pieces: FloatArray | Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Yield the spectra of a whole signal, given at once or in pieces."""
@@ -130,17 +130,17 @@ class Spectra:
             yield from self.push(samples)
         yield from self.close()
 
-    def _transform(self, count: int) -> Iterator[FloatArray]:
-        if count < 1:
-            return
+    def _transform(self, count: int) -> FloatArray:
         from scipy.fft import rfft
 
         framed = sliding_window_view(self._pending, len(self._window))[:: self.hop_length][:count]
-        yield np.abs(rfft(framed * self._window, self.n_fft, axis=-1, overwrite_x=True))
+        block = np.abs(rfft(framed * self._window, self.n_fft, axis=-1, overwrite_x=True))
         self._done += count
         used = count * self.hop_length
         self._skip = max(0, used - len(self._pending))
         self._pending = self._pending[used:]
+        magnitude: FloatArray = block
+        return magnitude
 
 
 def stft_magnitude(
