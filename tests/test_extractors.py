@@ -2,10 +2,12 @@
 
 import pickle
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from corpora import bundled_midi
 from pieces import make_piece
 from sklearn.base import clone
@@ -16,6 +18,9 @@ from sklearn.preprocessing import StandardScaler
 
 from chordmer import Chord2Vec, SymbolicDescriptors, Track
 from chordmer.errors import ChordmerError, MissingModalityError
+from chordmer.features.descriptors import AudioDescriptors
+from chordmer.features.spectrogram import SpectrogramFeatures
+from chordmer.io import render
 
 
 @dataclass
@@ -30,12 +35,35 @@ class Sources:
 
 
 MIDI = bundled_midi()
+SOUND = [(render(midi)[: 4 * 44100], 44100) for midi in MIDI[:8]]
+CLICK = np.zeros(44100, np.float32)
+CLICK[4410] = 0.5
+
+
+def wav(y, sr):
+    file = BytesIO()
+    soundfile.write(file, y, sr, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
 SOURCES = {
     "symbolic": Sources(
         pieces=MIDI[:8],
         forms=[str(MIDI[0]), MIDI[0], MIDI[0].read_bytes(), Track("one", symbolic=MIDI[0])],
         silence=make_piece([]),
         atom=make_piece([(1, 1, 60)]),
+        missing=Track("the song", lyrics="la la"),
+    ),
+    "audio": Sources(
+        pieces=SOUND,
+        forms=[
+            SOUND[0],
+            (np.stack([SOUND[0][0]] * 2), 44100),
+            Track("one", audio=SOUND[0]),
+            Track("one", audio=wav(*SOUND[0])),
+        ],
+        silence=(np.zeros(44100, np.float32), 44100),
+        atom=(CLICK, 44100),
         missing=Track("the song", lyrics="la la"),
     ),
 }
@@ -45,6 +73,8 @@ EXTRACTORS = [
     (Chord2Vec(vector_size=8, min_count=1, epochs=2, random_state=0), {"pooling": "mean"}),
     (Chord2Vec.paper(vector_size=8, min_count=1, random_state=0), {"spelling": "set"}),
     (SymbolicDescriptors(), {"families": ["rhythm"]}),
+    (AudioDescriptors(), {"columns": ["tempo", "rms"]}),
+    (SpectrogramFeatures(), {"kinds": ["mel"]}),
 ]
 
 
