@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from chordmer.errors import ChordmerError
+from chordmer.errors import AudioError, ChordmerError
 from chordmer.features.levels import (
     FLOOR_DB,
     NARROW_SECONDS,
@@ -27,7 +27,14 @@ from chordmer.features.levels import (
 )
 from chordmer.features.mel import mel_frequencies
 from chordmer.features.pooling import pooled_names
-from chordmer.features.stft import FloatArray, Spectra, bin_frequencies, frame_times, gather
+from chordmer.features.stft import (
+    LOUDEST,
+    FloatArray,
+    Spectra,
+    bin_frequencies,
+    frame_times,
+    gather,
+)
 from chordmer.io.audio import read_audio, stream_audio
 from chordmer.track import Frames, as_track
 
@@ -339,6 +346,8 @@ class SpectrogramFeatures(TransformerMixin, BaseEstimator):
     def _on_device(self, y: NDArray[np.float32]) -> Iterator[tuple[int, FloatArray]]:
         import torch
 
+        if max(y.max(), -y.min()) > LOUDEST:
+            raise AudioError(f"a sample is louder than {LOUDEST:g}", stage="spectrogram")
         signal = torch.from_numpy(y).to(self.device)
         both: dict[str, Any] = {"hop_length": self.hop_length, "floor_db": self.floor_db}
         with torch.no_grad():

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from chordmer.errors import ChordmerError
+from chordmer.errors import AudioError, ChordmerError
 
 __all__ = [
+    "LOUDEST",
     "FloatArray",
     "Spectra",
     "bin_frequencies",
@@ -36,6 +37,8 @@ FloatArray = NDArray[np.floating[Any]]
 _BLOCK = 1 << 18
 #: Spectra above 2**40 are scaled before they are squared; 1.2e19 squared leaves float32.
 _LOUD = 40
+#: The greatest sample: at 2**20 samples a frame the sums still fit float32.
+LOUDEST = 1e31
 
 
 @lru_cache(maxsize=32)
@@ -78,6 +81,8 @@ class Spectra:
     ------
     ChordmerError
         Unless ``hop_length >= 1`` and ``1 <= win_length <= n_fft``.
+    AudioError
+        From `push`, if a sample is beyond `LOUDEST`, whose spectrum might leave float32.
     """
 
     def __init__(
@@ -110,6 +115,10 @@ class Spectra:
         step = self._at_once * self.hop_length
         for start in range(0, len(samples), step):
             part = samples[start : start + step]
+            if max(part.max(), -part.min()) > LOUDEST:
+                raise AudioError(
+                    f"a sample is louder than {LOUDEST:g}", stage="short-time spectrum"
+                )
             self._total += len(part)
             self._pending = np.concatenate([self._pending, part])[self._skip :]
             self._skip -= min(self._skip, len(part))
