@@ -1,5 +1,6 @@
 """Real MIDI files: against mido's messages and playback clock, and mutated at random."""
 
+import os
 from collections import defaultdict, deque
 
 import mido
@@ -13,6 +14,7 @@ from chordmer.errors import MidiError
 from chordmer.io import Limits, _compiled, read_midi
 from chordmer.notes import Symbolic
 
+MUTANTS = 20_000 if os.environ.get("CHORDMER_SOAK") else 300
 BUNDLED = [path.read_bytes() for path in bundled_midi()]
 
 
@@ -201,8 +203,9 @@ def check_sound(piece, data):
     assert all(count > 0 for count in piece.report.counts.values())
 
 
+@pytest.mark.soak
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=MUTANTS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.sampled_from(BUNDLED), mutations, st.booleans())
 def test_mutated_real_files_load_or_are_refused(monkeypatch, data, changes, pedal):
@@ -212,8 +215,11 @@ def test_mutated_real_files_load_or_are_refused(monkeypatch, data, changes, peda
         check_sound(piece, data)
 
 
+@pytest.mark.soak
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=MUTANTS // 3,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.binary(max_size=400), st.integers(0, 2), st.integers(0, 0xFFFF))
 def test_random_bytes_behind_a_header_load_or_are_refused(monkeypatch, noise, kind, division):

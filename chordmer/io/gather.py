@@ -141,7 +141,7 @@ class Gathering:
         if not len(order):
             self.found.warnings.append("there are no notes")
         key = (ticks << 11 | pitches << 4 | channels)[order]
-        until = np.maximum(ends, ticks + 1)[order]
+        released = until = np.maximum(ends, ticks + 1)[order]
         texts = sorted(texts, key=lambda text: text[0])
         end_tick = max([0, *ends[order], *(tick for tick, _, _ in texts[-1:])])
         if pedals:
@@ -161,7 +161,7 @@ class Gathering:
         notes["program"] = programs[order]
         notes["is_drum"] = drums[order]
         if in_seconds:
-            _keep_seconds(notes, tempi, start[order], stop[order], until == ends[order])
+            _keep_seconds(notes, tempi, start[order], stop[order], until == released)
         return Symbolic(
             notes,
             tempi,

@@ -119,8 +119,8 @@ def _run(parser: expat.XMLParserType, data: bytes) -> None:
         raise ScoreError(f"no well-formed XML: {problem}", stage="XML") from problem
 
 
-def checked(data: bytes, limits: Limits) -> bytes:
-    """Return `data` if it is MusicXML that can be parsed without harm.
+def checked(data: bytes, limits: Limits) -> str:
+    """Return the text of `data` if it is MusicXML that can be parsed without harm.
 
     Raises
     ------
@@ -154,10 +154,18 @@ def checked(data: bytes, limits: Limits) -> bytes:
         if absurd and absurd.search(content):
             raise ScoreError("absurd number", stage=here, value=content)
 
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+    def declaration(version: str, declared: str | None, standalone: int) -> None:
+        nonlocal encoding
+        if declared and declared.lower() not in ("utf-8", "utf-16"):
+            encoding = declared
+
     parser = _parser()
     parser.buffer_text = True
+    parser.XmlDeclHandler = declaration
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text
     _run(parser, data)
-    return data
+    return data.decode(encoding)

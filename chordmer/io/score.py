@@ -123,7 +123,7 @@ def _decoded(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _parsed(data: str | bytes, form: str, gathering: Gathering) -> Any:
+def _parsed(text: str, form: str, gathering: Gathering) -> Any:
     try:
         from music21 import converter
     except ImportError as problem:
@@ -132,7 +132,7 @@ def _parsed(data: str | bytes, form: str, gathering: Gathering) -> Any:
     with warnings.catch_warnings(record=True) as heard, contextlib.redirect_stderr(said):
         warnings.simplefilter("always")
         try:
-            stream = converter.parseData(data, format=form)
+            stream = converter.parseData(text, format=form)
         except Exception as problem:  # a parser of this size raises anything
             raise ScoreError(
                 f"music21 cannot parse it: {type(problem).__name__}: {problem}", stage="parsing"

@@ -167,7 +167,7 @@ def _tempi(whole: Any, gathering: Gathering) -> dict[Fraction, float]:
     """Return the beats a minute that tempo marks give, by offset."""
     tempi: dict[Fraction, float] = {}
     for mark in whole.getElementsByClass("MetronomeMark"):
-        bpm = mark.getQuarterBPM() if mark.number else None
+        bpm = None if mark.number == 0 else mark.getQuarterBPM()
         if bpm is None or not 0 < bpm < 1e6:
             gathering.found.count("tempo_marks_without_number", 1)
             continue
