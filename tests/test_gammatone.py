@@ -227,10 +227,13 @@ def test_gradients_are_right_and_finite(device):
         assert y.grad.isfinite().all()
 
 
-def test_a_layer_moves_and_holds_nothing_to_learn():
-    layer = Gammatonegram(SR).half().float()
+def test_a_layer_holds_nothing_to_learn_and_keeps_its_precision():
+    layer = Gammatonegram(SR, n_bands=4)
+    y = torch.tensor(noise(2000))
+    power = layer(y)
     assert not list(layer.parameters())
     assert not layer.state_dict()
+    assert torch.equal(layer.half().to(torch.float32)(y), power)
 
 
 def test_cepstra_are_the_cosine_transform_of_loudness():
