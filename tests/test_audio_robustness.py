@@ -6,7 +6,9 @@ from sklearn.base import clone
 
 from chordmer.errors import AudioError
 from chordmer.features.descriptors import AudioDescriptors
+from chordmer.features.gammatone import GammatoneFeatures
 from chordmer.features.mel import mfcc
+from chordmer.features.mfcc_rp import ResidualPhaseMFCC
 from chordmer.features.spectrogram import SpectrogramFeatures, log_mel, log_spectrogram
 
 SR = 44100
@@ -57,6 +59,11 @@ EXTRACTORS = [
     AudioDescriptors(),
     SpectrogramFeatures(kinds=("wide", "narrow", "mel")),
     SpectrogramFeatures(kinds=("wide", "narrow", "mel"), device="cpu"),
+    GammatoneFeatures(),
+    GammatoneFeatures(n_gfcc=8, compression="cubic"),
+    GammatoneFeatures(device="cpu"),
+    ResidualPhaseMFCC(),
+    ResidualPhaseMFCC(device="cpu"),
 ]
 FUNCTIONS = {
     "mfcc": lambda y, sr: mfcc(y, sr, n_mfcc=64),

@@ -19,6 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from chordmer import Chord2Vec, SymbolicDescriptors, Track
 from chordmer.errors import ChordmerError, MissingModalityError
 from chordmer.features.descriptors import AudioDescriptors
+from chordmer.features.gammatone import GammatoneFeatures
+from chordmer.features.mfcc_rp import ResidualPhaseMFCC
 from chordmer.features.spectrogram import SpectrogramFeatures
 from chordmer.io import render
 
@@ -75,6 +77,8 @@ EXTRACTORS = [
     (SymbolicDescriptors(), {"families": ["rhythm"]}),
     (AudioDescriptors(), {"columns": ["tempo", "rms"]}),
     (SpectrogramFeatures(), {"kinds": ["mel"]}),
+    (GammatoneFeatures(), {"n_gfcc": 8}),
+    (ResidualPhaseMFCC(), {"weighting": 0.5}),
 ]
 
 

@@ -371,15 +371,21 @@ class GammatoneFeatures(TransformerMixin, BaseEstimator):
         if self.device is None:
             powers = gammatone_frames(blocks, sr, **parameters)
         else:
-            import torch
-
-            y = torch.from_numpy(np.concatenate(list(blocks))).to(self.device)
-            powers = [gammatonegram(y, sr, **parameters).T.cpu().numpy().astype(np.float64)]
+            powers = [self._powers_on_device(np.concatenate(list(blocks)), parameters)]
         for power in powers:
             values = _compressed(power, self.compression)
             if self.n_gfcc is not None:
                 values = values @ dct_matrix(self.n_gfcc, self.n_bands).T
             yield values
+
+    def _powers_on_device(self, y: NDArray[np.float32], parameters: dict[str, Any]) -> Floats:
+        import torch
+
+        # Powers of what is loud beyond 2**40 would leave float32.
+        exponent = max(0, int(np.frexp(np.abs(y).max())[1]) - 40)
+        signal = torch.from_numpy(np.ldexp(y, -exponent)).to(self.device)
+        power = gammatonegram(signal, self.sr, **parameters).T.cpu().numpy()
+        return np.asarray(np.ldexp(power.astype(np.float64), 2 * exponent))
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -19,6 +19,9 @@ __all__ = ["read_audio", "stream_audio"]
 
 Samples = NDArray[np.float32]
 
+#: Beyond this, far above what any recording holds, sums over a frame would leave float32.
+_LOUDEST = 2.0**100
+
 _DEFAULT = AudioLimits()
 
 
@@ -64,8 +67,8 @@ def read_audio(
     Raises
     ------
     AudioError
-        If the source cannot be read, holds no sample or one that is not finite, or is beyond
-        `limits`.
+        If the source cannot be read, holds no sample or one that is not a number to reckon with
+        (NaN, infinite, above 2**100), or is beyond `limits`.
     MissingModalityError
         If a Track has no audio.
     MissingExtraError
@@ -200,13 +203,14 @@ def _checked(
         check_channels(len(block), name, limits)
         with np.errstate(over="ignore"):
             sound = block.astype(np.float32, copy=False)
-        if not np.isfinite(sound).all():
-            where = int(np.argmin(np.isfinite(sound).all(axis=0)))
+        if not (sound.size == 0 or max(sound.max(), -sound.min()) <= _LOUDEST):  # NaN is not either
+            channel, where = np.argwhere(~(np.abs(sound) <= _LOUDEST))[0]
+            value = float(block[channel, where])
             raise AudioError(
-                "a sample is not a finite number",
+                "a sample is " + ("too loud" if np.isfinite(value) else "not a finite number"),
                 source=name,
                 stage=f"sample {done + where}",
-                value=float(block[np.argmin(np.isfinite(sound[:, where])), where]),
+                value=value,
             )
         done += block.shape[1]
         if done > most:
