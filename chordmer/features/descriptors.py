@@ -47,7 +47,7 @@ DESCRIPTORS: dict[str, tuple[str, str]] = {
         f"contrast_{low:.0f}": ("dB", f"peaks over valleys in the octave from {low:.0f} Hz")
         for low in CONTRAST_EDGES
     },
-    **{f"chroma_{name}": ("share", f"magnitude in pitch class {name}") for name in _PITCH_CLASSES},
+    **{f"chroma_{name}": ("share", f"partials in pitch class {name}") for name in _PITCH_CLASSES},
     **{
         f"tonnetz_{circle}_{part}": ("-1 to 1", f"tonal centroid on the circle of {circle}, {part}")
         for circle in _CIRCLES

@@ -26,7 +26,7 @@ from chordmer.features.spectral import (
 from chordmer.features.stft import FloatArray, Spectra, bin_frequencies, in_range
 from chordmer.features.tonal import (
     autocorrelation,
-    chroma_filterbank,
+    chroma_of,
     irregularity,
     roughness,
     spectral_peaks,
@@ -208,7 +208,6 @@ class Tones:
         n_fft = frame_length(sr, _LONG)
         self._spectra = Spectra(n_fft=n_fft, hop_length=n_fft // 2, dtype=dtype)
         self._hz = bin_frequencies(sr, n_fft).astype(dtype)
-        self._bank = chroma_filterbank(sr, n_fft).T.astype(dtype)
         self._chroma = WindowMeans(window, n_fft // 2)
         self._similar = WindowMeans(window, n_fft // 2)
         self._partials = WindowMeans(window, n_fft // 2)
@@ -224,11 +223,11 @@ class Tones:
 
     def _hear(self, blocks: Iterable[FloatArray]) -> None:
         for magnitude in blocks:
-            self._chroma.add(magnitude @ self._bank)
             similar = autocorrelation(magnitude, self._sr)
             self._lags = similar.shape[1]
             self._similar.add(similar)
             frequencies, amplitudes = spectral_peaks(in_range(magnitude)[0], self._hz)
+            self._chroma.add(chroma_of(frequencies, amplitudes))
             self._partials.add(
                 np.column_stack([roughness(frequencies, amplitudes), irregularity(amplitudes)])
             )

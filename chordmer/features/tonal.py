@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.features.key import key_of_profile
-from chordmer.features.stft import FloatArray, bin_frequencies
+from chordmer.features.stft import FloatArray
 
 __all__ = [
     "autocorrelation",
-    "chroma_filterbank",
+    "chroma_of",
     "irregularity",
     "key_of",
     "pitch_of",
@@ -22,24 +20,37 @@ __all__ = [
 ]
 
 
-@lru_cache(maxsize=8)
-def chroma_filterbank(
-    sr: float, n_fft: int, fmin: float = 55.0, fmax: float = 5000.0
-) -> NDArray[np.float64]:
-    """Return the weight of each bin in each pitch class, C first, shape (12, 1 + n_fft // 2).
+def chroma_of(
+    frequencies: FloatArray, amplitudes: FloatArray, *, fmin: float = 55.0, fmax: float = 2500.0
+) -> FloatArray:
+    """Return how strong each pitch class is among the partials of each frame.
 
-    A bin between `fmin` and `fmax` Hz counts for the pitch classes around it by a Gaussian of half
-    a semitone's deviation, tuned to A4 = 440 Hz; the weights of a bin sum to 1. Below `fmin` a
-    transform of 8192 samples at 44.1 kHz no longer parts semitones.
+    A partial between two semitones, tuned to A4 = 440 Hz, counts for both in proportion. Bins
+    beside the peaks count for nothing, so that noise and the skirts of low notes stay out.
+
+    Parameters
+    ----------
+    frequencies, amplitudes : ndarray, shape (frames, partials)
+        As `spectral_peaks` gives them.
+    fmin, fmax : float
+        Range of the partials that count, in Hz: below, a transform of 186 ms no longer parts
+        semitones; above, partials are mostly overtones that are notes of no chord.
+
+    Returns
+    -------
+    ndarray of float64, shape (frames, 12)
+        C first.
     """
-    hz = bin_frequencies(sr, n_fft)
-    heard = (hz >= fmin) & (hz <= min(fmax, sr / 2))
-    note = 69 + 12 * np.log2(np.where(heard, hz, 440) / 440)
-    distance = (note - np.arange(12)[:, None] + 6) % 12 - 6
-    weights = np.exp(-0.5 * (distance / 0.5) ** 2)
-    bank: NDArray[np.float64] = np.where(heard, weights / weights.sum(axis=0), 0)
-    bank.setflags(write=False)
-    return bank
+    heard = (frequencies >= fmin) & (frequencies <= fmax)
+    note = 69 + 12 * np.log2(np.where(heard, frequencies, 440) / 440)
+    below = np.floor(note).astype(np.int64)
+    above_share = note - below
+    chroma = np.zeros((len(frequencies), 12))
+    row = np.broadcast_to(np.arange(len(frequencies))[:, None], frequencies.shape)
+    amplitude = np.where(heard, amplitudes, 0)
+    np.add.at(chroma, (row, below % 12), amplitude * (1 - above_share))
+    np.add.at(chroma, (row, (below + 1) % 12), amplitude * above_share)
+    return chroma
 
 
 def tonnetz(chroma: FloatArray) -> FloatArray:
