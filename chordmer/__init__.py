@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from chordmer.examples import example
     from chordmer.features.chord2vec import Chord2Vec
     from chordmer.features.chords import Chords, segment_chords, split_by_intervals
+    from chordmer.features.descriptors import AudioDescriptors
+    from chordmer.features.egemaps import EGeMAPS
     from chordmer.features.key import estimate_key
+    from chordmer.features.spectrogram import SpectrogramFeatures
     from chordmer.features.symbolic import SymbolicDescriptors
     from chordmer.features.tempo import estimate_tempo
     from chordmer.io import read_midi, read_score, read_symbolic
@@ -26,13 +29,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _HOME = {
+    "AudioDescriptors": "chordmer.features.descriptors",
     "BroadLearningClassifier": "chordmer.models.broad",
     "Chord2Vec": "chordmer.features.chord2vec",
     "ChordmerError": "chordmer.errors",
     "Chords": "chordmer.features.chords",
     "Curve": "chordmer.emotion",
+    "EGeMAPS": "chordmer.features.egemaps",
     "Emotion": "chordmer.emotion",
     "Frames": "chordmer.track",
+    "SpectrogramFeatures": "chordmer.features.spectrogram",
     "Symbolic": "chordmer.notes",
     "SymbolicDescriptors": "chordmer.features.symbolic",
     "Track": "chordmer.track",
@@ -48,13 +54,16 @@ _HOME = {
 }
 
 __all__ = [
+    "AudioDescriptors",
     "BroadLearningClassifier",
     "Chord2Vec",
     "ChordmerError",
     "Chords",
     "Curve",
+    "EGeMAPS",
     "Emotion",
     "Frames",
+    "SpectrogramFeatures",
     "Symbolic",
     "SymbolicDescriptors",
     "Track",

@@ -2,10 +2,12 @@
 
 import pickle
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from corpora import bundled_lyrics, bundled_midi
 from lyric_model import minilm
 from pieces import make_piece
@@ -17,7 +19,12 @@ from sklearn.preprocessing import StandardScaler
 
 from chordmer import Chord2Vec, SymbolicDescriptors, Track
 from chordmer.errors import ChordmerError, MissingModalityError
+from chordmer.features.descriptors import AudioDescriptors
+from chordmer.features.gammatone import GammatoneFeatures
 from chordmer.features.lyrics import LyricEmbedding
+from chordmer.features.mfcc_rp import ResidualPhaseMFCC
+from chordmer.features.spectrogram import SpectrogramFeatures
+from chordmer.io import render
 
 
 @dataclass
@@ -33,6 +40,17 @@ class Sources:
 
 MIDI = bundled_midi()
 LYRICS = bundled_lyrics()
+SOUND = [(render(midi)[: 4 * 44100], 44100) for midi in MIDI[:8]]
+CLICK = np.zeros(44100, np.float32)
+CLICK[4410] = 0.5
+
+
+def wav(y, sr):
+    file = BytesIO()
+    soundfile.write(file, y, sr, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
 SOURCES = {
     "symbolic": Sources(
         pieces=MIDI[:8],
@@ -51,6 +69,18 @@ SOURCES = {
         atom=Track("one word", lyrics="la"),
         missing=Track("the song", symbolic=make_piece([(1, 1, 60)])),
     ),
+    "audio": Sources(
+        pieces=SOUND,
+        forms=[
+            SOUND[0],
+            (np.stack([SOUND[0][0]] * 2), 44100),
+            Track("one", audio=SOUND[0]),
+            Track("one", audio=wav(*SOUND[0])),
+        ],
+        silence=(np.zeros(44100, np.float32), 44100),
+        atom=(CLICK, 44100),
+        missing=Track("the song", lyrics="la la"),
+    ),
 }
 
 #: One line an extractor: how to make it, and parameters that change what it extracts.
@@ -59,6 +89,10 @@ EXTRACTORS = [
     (Chord2Vec.paper(vector_size=8, min_count=1, random_state=0), {"spelling": "set"}),
     (SymbolicDescriptors(), {"families": ["rhythm"]}),
     (LyricEmbedding(model=minilm()), {"pooling": "cls"}),
+    (AudioDescriptors(), {"columns": ["tempo", "rms"]}),
+    (SpectrogramFeatures(), {"kinds": ["mel"]}),
+    (GammatoneFeatures(), {"n_gfcc": 8}),
+    (ResidualPhaseMFCC(), {"weighting": 0.5}),
 ]
 
 
