@@ -45,7 +45,8 @@ def valence_arousal(probabilities: ArrayLike) -> NDArray[np.float64]:
     >>> valence_arousal([0.7, 0.1, 0.0, 0.2]).round(2).tolist()
     [0.8, 0.6]
     """
-    return np.clip(np.asarray(probabilities, dtype=np.float64) @ _SIGNS.T, -1.0, 1.0)
+    plane: NDArray[np.float64] = np.asarray(probabilities, dtype=np.float64) @ _SIGNS.T
+    return np.clip(plane, -1.0, 1.0)
 
 
 def quadrant_of(valence: float, arousal: float) -> str:

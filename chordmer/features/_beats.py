@@ -56,9 +56,10 @@ def beats_of(onset: Floats, end: Floats, beat: float) -> Beats:
     They begin at multiples of `beat`. Were there too many of them, or were too many notes to be
     looked at in each, they are joined by twos, fours, and so on.
     """
-    earliest, latest, held = float(onset.min()), float(end.max()), float((end - onset).sum())
-    if not math.isfinite(earliest + latest + held):
+    earliest, latest = float(onset.min()), float(end.max())
+    if not math.isfinite(earliest + latest):
         raise ChordmerError("a note's time is not a finite number", stage="beats")
+    held = float((end - onset).sum())
     joined = 1
     while True:
         width = joined * beat

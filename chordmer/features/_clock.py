@@ -15,9 +15,9 @@ __all__ = ["Clock", "clock_of"]
 
 Floats = NDArray[np.float64]
 
-#: Of a beat that is heard, onsets stand on twelfths: hands are not together, and whether a gap has
-#: a whole beat would be a matter of chance.
-_TWELFTHS = 12
+#: Onsets stand on the nearest such part of a beat that is heard: hands are not together, and whether
+#: a gap has a whole beat would else be a matter of chance.
+_PARTS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,5 +74,5 @@ def clock_of(
         return Clock(onset, end, 60.0 / bpm)
     tempo = estimate_tempo(piece)
     place = tempo.beats_at(onset)
-    onset = np.rint(place * _TWELFTHS) / _TWELFTHS
+    onset = np.rint(place * _PARTS) / _PARTS
     return Clock(onset, onset + (tempo.beats_at(end) - place), 1.0, tempo=tempo)

@@ -149,7 +149,7 @@ def segment_chords(
         By default the beats are the file's, counted in ticks, so that its tempi do not matter.
         A number makes every beat ``60 / bpm`` seconds long. ``"estimate"`` takes tempo and beats
         from the onsets (`estimate_tempo`), for performances whose file tempo is nominal; onsets
-        then count by the nearest twelfth of a beat.
+        then count by the nearest quarter of a beat.
     split_beats : float, default=1
         Beats that part two chords, and beats that one chord of ``method="beat"`` takes.
 
