@@ -15,8 +15,8 @@ __all__ = ["Clock", "clock_of"]
 
 Floats = NDArray[np.float64]
 
-#: Onsets stand on the nearest such part of a beat that is heard: hands are not together, and whether
-#: a gap has a whole beat would else be a matter of chance.
+#: Onsets stand on the nearest such part of a beat that is heard: hands are not together, and it
+#: would be a matter of chance whether a gap has a whole beat.
 _PARTS = 4
 
 
