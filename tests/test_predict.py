@@ -92,6 +92,16 @@ def test_a_piece_unlike_any_is_answered_with_a_warning():
     assert not any("far from" in warning for warning in chordmer.predict(PIECE).warnings)
 
 
+def test_a_piece_between_two_quadrants_says_so():
+    said = {path: chordmer.predict(path) for path in [PIECE, *bundled_midi()]}
+    close = 0
+    for emotion in said.values():
+        second, first = sorted(emotion.probabilities.values())[-2:]
+        close += first - second < 0.1
+        assert any("hardly likelier" in w for w in emotion.warnings) == (first - second < 0.1)
+    assert 0 < close < len(said)
+
+
 def test_warnings_of_reading_reach_the_answer():
     cut = PIECE.read_bytes()[:-3]
     report = chordmer.read_symbolic(cut).report
