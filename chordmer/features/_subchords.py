@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
@@ -70,8 +71,9 @@ class Subchords:
     vector. A group never heard adds nothing: a chord of unknown notes gets the mean, not zero.
 
     FastText does the like while it trains. This leaves the vectors of known chords what skip-gram
-    made them, hashes nothing, and says more of a chord never heard: see
-    ``benchmarks/chord2vec_composition.py``.
+    made them, hashes nothing and needs no gensim afterwards. On EMOPIA it foretells 0.67 of the
+    variance of known chords held out (0.43 with runs of neighbours in the name for groups), and
+    pieces are told apart as well as by FastText: ``benchmarks/chord2vec_composition.py``.
 
     Parameters
     ----------
@@ -97,18 +99,17 @@ class Subchords:
         from scipy.linalg import solve
         from scipy.sparse import csr_array
 
-        found = [note_groups(token) for token in vocabulary]
-        shared = Counter(group for groups in found for group in set(groups))
+        shared = Counter(group for token in vocabulary for group in note_groups(token))
         kept = sorted(shared, key=lambda group: (-shared[group], group))[:_MOST_GROUPS]
         column = {group: i for i, group in enumerate(kept)}
-        entries = [
-            (chord, column[group], 1 / len(groups))
-            for chord, groups in enumerate(found)
-            for group in groups
-            if group in column
-        ]
-        chords, columns, shares = zip(*entries)
-        groups_in = csr_array((shares, (chords, columns)), shape=(len(found), len(kept)))
+        columns, shares, ends = array("i"), array("d"), array("q", [0])
+        for token in vocabulary:
+            groups = note_groups(token)
+            known = [column[group] for group in groups if group in column]
+            columns.extend(known)
+            shares.extend([1 / len(groups)] * len(known))
+            ends.append(len(columns))
+        groups_in = csr_array((shares, columns, ends), shape=(len(vocabulary), len(kept)))
         mean = vectors.mean(axis=0, dtype=np.float64)
         gram = (groups_in.T @ groups_in).toarray()
         gram.flat[:: len(kept) + 1] += alpha
