@@ -48,10 +48,11 @@ class Clock:
             return np.maximum(self.tempo.seconds_at(units), 0.0)
         if self.tempi is None:
             return units
-        # A beat may begin between two ticks.
         below = np.floor(units)
         seconds, part = self.tempi.seconds(below), units - below
-        return seconds + part * (self.tempi.seconds(below + 1) - seconds)
+        if part.any():  # a beat may begin between two ticks
+            seconds += part * (self.tempi.seconds(below + 1) - seconds)
+        return seconds
 
 
 def clock_of(
