@@ -74,10 +74,17 @@ def load_pretrained(folder: str | Path = _BUNDLED) -> PretrainedModel:
     ModelError
         If the folder is damaged, or speaks of descriptors that this version does not compute.
     """
-    manifest, arrays = load_folder(Path(folder), kind="SymbolicEmotionModel")
+    manifest, arrays = load_folder(
+        Path(folder), kind="SymbolicEmotionModel", expected=inference.ARRAYS
+    )
     place = {name: i for i, name in enumerate(DESCRIPTOR_NAMES)}
-    parameters = manifest["parameters"]
-    unknown = [name for name in parameters["descriptors"] if name not in place]
+    try:
+        parameters = manifest["parameters"]
+        name, far = str(parameters["name"]), float(parameters["novelty_threshold"])
+        descriptors = [str(descriptor) for descriptor in parameters["descriptors"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"odd parameters: {error}", source=folder, stage="manifest") from error
+    unknown = [descriptor for descriptor in descriptors if descriptor not in place]
     if unknown:
         raise ModelError(
             "the model needs descriptors that this version of chordmer does not compute",
@@ -85,12 +92,9 @@ def load_pretrained(folder: str | Path = _BUNDLED) -> PretrainedModel:
             stage="manifest",
             value=unknown[0],
         )
-    return PretrainedModel(
-        name=parameters["name"],
-        arrays=arrays,
-        columns=np.array([place[name] for name in parameters["descriptors"]], dtype=np.intp),
-        far=float(parameters["novelty_threshold"]),
-    )
+    inference.check_arrays(arrays, len(descriptors), source=folder)
+    columns = np.array([place[descriptor] for descriptor in descriptors], dtype=np.intp)
+    return PretrainedModel(name, arrays, columns, far)
 
 
 def predict(
