@@ -80,7 +80,8 @@ class Corpus:
     @property
     def dropped(self) -> list[str]:
         """Descriptors that most other corpora have far from where EMOPIA has them."""
-        return [name for name, far in zip(DESCRIPTOR_NAMES, self.shift) if far > FAR]
+        far = zip(DESCRIPTOR_NAMES, self.shift)
+        return [name for name, shift in far if shift > FAR and name not in LOUDNESS]
 
     def fit(self, rows: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
         """Return a model of these clips and their copies."""
@@ -132,11 +133,12 @@ def choose(corpus: Corpus) -> tuple[str, list[dict[str, object]]]:
                 "mixture": name,
                 "clean": round(right["clean"], 1),
                 "drawn": round(right["drawn"], 1),
-                "lost": round(right["clean"] - np.mean([right[key] for key in SCORE_LIKE]), 1),
+                "lost": round(right["clean"] - sum(right[key] for key in SCORE_LIKE) / 2, 1),
                 "log loss": round(log_loss(p ** (1 / best_temperature(p, labels)), labels), 4),
             }
         )
     holding = [row for row in rows if row["lost"] <= MOST_LOST]
+    print(*rows, sep="\n", flush=True)
     return str(min(holding, key=lambda row: row["log loss"])["mixture"]), rows
 
 

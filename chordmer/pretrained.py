@@ -23,6 +23,10 @@ __all__ = ["PretrainedModel", "load_pretrained", "predict"]
 
 #: The course has no more windows than this: those of a piece over 80 minutes lie further apart.
 _MOST_WINDOWS = 1000
+#: Fewer notes than this are hardly a phrase.
+_FEW = 16
+#: Two quadrants closer than this are as good as equal.
+_TIE = 0.1
 _BUNDLED = Path(__file__).parent / "weights" / "symbolic"
 
 
@@ -70,10 +74,17 @@ def load_pretrained(folder: str | Path = _BUNDLED) -> PretrainedModel:
     ModelError
         If the folder is damaged, or speaks of descriptors that this version does not compute.
     """
-    manifest, arrays = load_folder(Path(folder), kind="SymbolicEmotionModel")
+    manifest, arrays = load_folder(
+        Path(folder), kind="SymbolicEmotionModel", expected=inference.ARRAYS
+    )
     place = {name: i for i, name in enumerate(DESCRIPTOR_NAMES)}
-    parameters = manifest["parameters"]
-    unknown = [name for name in parameters["descriptors"] if name not in place]
+    try:
+        parameters = manifest["parameters"]
+        name, far = str(parameters["name"]), float(parameters["novelty_threshold"])
+        descriptors = [str(descriptor) for descriptor in parameters["descriptors"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"odd parameters: {error}", source=folder, stage="manifest") from error
+    unknown = [descriptor for descriptor in descriptors if descriptor not in place]
     if unknown:
         raise ModelError(
             "the model needs descriptors that this version of chordmer does not compute",
@@ -81,12 +92,9 @@ def load_pretrained(folder: str | Path = _BUNDLED) -> PretrainedModel:
             stage="manifest",
             value=unknown[0],
         )
-    return PretrainedModel(
-        name=parameters["name"],
-        arrays=arrays,
-        columns=np.array([place[name] for name in parameters["descriptors"]], dtype=np.intp),
-        far=float(parameters["novelty_threshold"]),
-    )
+    inference.check_arrays(arrays, len(descriptors), source=folder)
+    columns = np.array([place[descriptor] for descriptor in descriptors], dtype=np.intp)
+    return PretrainedModel(name, arrays, columns, far)
 
 
 def predict(
@@ -153,7 +161,11 @@ def predict(
         curve=_course(model, piece, window, hop),
         modalities=("symbolic",),
         model=model.name,
-        warnings=(*piece.report.warnings, *_doubts(model, descriptors, piece)),
+        warnings=(
+            *piece.report.warnings,
+            *_doubts(model, descriptors, len(piece.pitched)),
+            *_tie(probabilities),
+        ),
     )
 
 
@@ -167,7 +179,7 @@ def _course(model: PretrainedModel, piece: Symbolic, window: float, hop: float) 
 
 
 def _doubts(
-    model: PretrainedModel, descriptors: NDArray[np.floating[Any]], piece: Symbolic
+    model: PretrainedModel, descriptors: NDArray[np.floating[Any]], n_notes: int
 ) -> list[str]:
     doubts = []
     distance = float(model.novelty(descriptors)[0])
@@ -176,6 +188,17 @@ def _doubts(
             f"far from what the model was trained on (novelty {distance:.1f}, "
             f"99 % of its training pieces lie below {model.far:.1f}): take the answer with care"
         )
-    if len(piece.pitched) < 16:
-        doubts.append(f"only {len(piece.pitched)} notes: too few to say much")
+    if n_notes < _FEW:
+        doubts.append(f"only {n_notes} notes: too few to say much")
     return doubts
+
+
+def _tie(probabilities: NDArray[np.float64]) -> list[str]:
+    names = list(QUADRANTS)
+    second, first = np.argsort(probabilities, kind="stable")[-2:]
+    if probabilities[first] - probabilities[second] >= _TIE:
+        return []
+    return [
+        f"{names[first]} is hardly likelier than {names[second]} for the piece as a whole: "
+        "its course says more"
+    ]

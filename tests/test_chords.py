@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from corpora import bundled_midi
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pieces import DRUMS, make_piece
 
@@ -186,7 +186,6 @@ def slow_beats(piece, beat_unit=4, split_beats=1):
 
 
 @pytest.mark.parametrize("fast", [False, True])
-@settings(deadline=None)  # the first call compiles
 @given(piece=pieces, beat_unit=beat_units, split_beats=splits)
 def test_a_beats_chord_is_what_sounds_in_it(fast, piece, beat_unit, split_beats):
     with pytest.MonkeyPatch.context() as patch:

@@ -180,11 +180,10 @@ def test_no_pieces_no_rows(fitted):
     assert model.transform([]).dtype == np.float32
 
 
-def test_silence_and_one_note_have_rows(fitted, sources):
+def test_silence_and_one_note_are_pieces(fitted, sources):
     model, _ = fitted
     rows = model.transform([sources.silence, sources.atom])
     assert np.isfinite(rows).all()
-    assert rows[1].any()
 
 
 def test_a_corpus_with_silence_can_be_fitted(extractor, sources):

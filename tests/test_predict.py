@@ -1,6 +1,8 @@
 """`chordmer.predict`: what it accepts, what it answers, what it must not be swayed by."""
 
 import io
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pretty_midi
@@ -9,9 +11,10 @@ from corpora import bundled_midi
 from pieces import make_piece
 
 import chordmer
-from chordmer import augment
+from chordmer import augment, pretrained
 from chordmer.emotion import QUADRANTS, valence_arousal
-from chordmer.errors import ChordmerError, MissingModalityError
+from chordmer.errors import ChordmerError, MissingModalityError, ModelError
+from chordmer.folder import load_folder, save_folder
 
 PIECE = chordmer.example()
 
@@ -92,6 +95,16 @@ def test_a_piece_unlike_any_is_answered_with_a_warning():
     assert not any("far from" in warning for warning in chordmer.predict(PIECE).warnings)
 
 
+def test_a_piece_between_two_quadrants_says_so():
+    said = {path: chordmer.predict(path) for path in [PIECE, *bundled_midi()]}
+    close = 0
+    for emotion in said.values():
+        second, first = sorted(emotion.probabilities.values())[-2:]
+        close += first - second < 0.1
+        assert any("hardly likelier" in w for w in emotion.warnings) == (first - second < 0.1)
+    assert 0 < close < len(said)
+
+
 def test_warnings_of_reading_reach_the_answer():
     cut = PIECE.read_bytes()[:-3]
     report = chordmer.read_symbolic(cut).report
@@ -118,3 +131,28 @@ def test_the_course_of_a_long_piece_is_bounded():
     hours = make_piece([(2.0 * i, 1.0, 60 + i % 12) for i in range(7200)], bpm=60)
     assert hours.duration > 14_000
     assert 900 <= len(chordmer.predict(hours).curve) <= 1000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"descriptors": ["loudness of the moon"]},
+        {"descriptors": 3},
+        {"name": None, "novelty_threshold": "far"},
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(change, tmp_path):
+    bundled = Path(pretrained.__file__).parent / "weights" / "symbolic"
+    manifest, arrays = load_folder(bundled, kind="SymbolicEmotionModel")
+    parameters = {**manifest["parameters"], **change}
+    odd = {"kind": "SymbolicEmotionModel", "parameters": parameters}
+    save_folder(tmp_path / "odd", odd, arrays)
+    with pytest.raises(ModelError):
+        pretrained.load_pretrained(tmp_path / "odd")
+
+
+def test_a_model_from_a_folder_answers_like_the_same_one_bundled(tmp_path):
+    bundled = Path(pretrained.__file__).parent / "weights" / "symbolic"
+    shutil.copytree(bundled, tmp_path / "copy")
+    other = pretrained.load_pretrained(tmp_path / "copy")
+    assert chordmer.predict(PIECE, model=other).to_dict() == chordmer.predict(PIECE).to_dict()

@@ -88,6 +88,7 @@ def sounding(onset: Floats, end: Floats, pitch: Ints, beats: Beats) -> tuple[Int
     arrays = (
         *(onset, end, pitch),
         np.zeros(beats.n * n_pitches),
+        np.zeros(beats.n),
         np.zeros(beats.n, np.int64),
         np.empty(beats.n * n_pitches, np.int64),
         np.zeros(beats.n + 1, np.int64),
@@ -112,6 +113,7 @@ def _count(
     end: Any,
     pitch: Any,
     times: Any,
+    longest: Any,
     chords: Any,
     pitches: Any,
     offsets: Any,
@@ -123,15 +125,14 @@ def _count(
         start = onset[i]
         for beat in range(first, last + 1):
             stop = min(end[i], (before + beat + 1) * width)
-            times[beat * n_pitches + pitch[i] - lowest] += stop - start
+            cell = beat * n_pitches + pitch[i] - lowest
+            times[cell] += stop - start
+            longest[beat] = max(longest[beat], times[cell])
             start = stop
     found = 0
     for beat in range(n_beats):
         row = beat * n_pitches
-        longest = 0.0
-        for column in range(n_pitches):
-            longest = max(longest, times[row + column])
-        enough = max(SHARE * longest, _ROUNDING * width)
+        enough = max(SHARE * longest[beat], _ROUNDING * width)
         for column in range(n_pitches):
             if times[row + column] >= enough:
                 pitch_class = (lowest + column) % 12

@@ -83,7 +83,7 @@ class ChordVectors:
         if oov == "skip":
             return self.vectors[rows[known]], rows[known], known
         vectors = self.vectors[rows]
-        for i in np.flatnonzero(~known):
+        for i in np.flatnonzero(~known).tolist():
             if oov == "error":
                 problem = "the chord is not in the vocabulary"
                 raise ChordmerError(problem, stage=stage, value=chords[i])
@@ -169,4 +169,4 @@ def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return vectors of length 1 along the last axis; a zero vector stays zero."""
     vectors = vectors.astype(np.float64)
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return vectors / np.where(length > 0, length, 1.0)

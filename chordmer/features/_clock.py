@@ -15,8 +15,8 @@ __all__ = ["Clock", "clock_of"]
 
 Floats = NDArray[np.float64]
 
-#: Onsets stand on the nearest such part of a beat that is heard: hands are not together, and whether
-#: a gap has a whole beat would else be a matter of chance.
+#: Onsets stand on the nearest such part of a beat that is heard: hands are not together, and it
+#: would be a matter of chance whether a gap has a whole beat.
 _PARTS = 4
 
 
@@ -48,10 +48,11 @@ class Clock:
             return np.maximum(self.tempo.seconds_at(units), 0.0)
         if self.tempi is None:
             return units
-        # A beat may begin between two ticks.
         below = np.floor(units)
         seconds, part = self.tempi.seconds(below), units - below
-        return seconds + part * (self.tempi.seconds(below + 1) - seconds)
+        if part.any():  # a beat may begin between two ticks
+            seconds += part * (self.tempi.seconds(below + 1) - seconds)
+        return seconds
 
 
 def clock_of(

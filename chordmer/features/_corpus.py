@@ -111,9 +111,22 @@ class ChordCorpus:
             yield np.frombuffer(self._file.read(4 * length), dtype=np.int32)
 
     def rank(self, min_count: int) -> list[int]:
-        """Return the chords heard `min_count` times or more, the commonest first, then by name."""
+        """Return the chords heard `min_count` times or more, the commonest first, then by name.
+
+        Raises
+        ------
+        ChordmerError
+            If there is none.
+        """
         names = list(self.ids)
         known = [chord for chord, count in self.counts.items() if count >= min_count]
+        if not known:
+            raise ChordmerError(
+                f"no chord is heard {min_count} times, so none can have a vector; lower min_count, "
+                "bring more pieces, or choose a coarser method or spelling",
+                stage="vocabulary",
+                value=f"{len(names)} different chords in {self.n_pieces} pieces",
+            )
         return sorted(known, key=lambda chord: (-self.counts[chord], names[chord]))
 
     def report(self, known: Sequence[int]) -> FitReport:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from numbers import Integral, Real
+from numbers import Integral
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,7 +38,7 @@ _COUNTS = ("vector_size", "window", "min_count", "negative", "epochs", "workers"
 _CHOICES = {"pooling": ("sum", "mean", "tfidf"), "oov": ("compose", "skip", "error")}
 
 
-class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Vectors of chords, learned by skip-gram, and of pieces.
 
     Parameters
@@ -140,7 +140,7 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         gave no vector is left out. The vectors have 500 dimensions, as the text says once; where
         they enter the network it speaks of 256.
         """
-        published = {
+        published: dict[str, Any] = {
             "method": "gap",
             "spelling": "ordered",
             "beats_per_measure": 4,
@@ -178,13 +178,6 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 corpus.add(self._tokens(piece))
             known = corpus.rank(self.min_count)
             report = corpus.report(known)
-            if not known:
-                raise ChordmerError(
-                    f"no chord is heard {self.min_count} times, so none can have a vector; lower "
-                    "min_count, bring more pieces, or choose a coarser method or spelling",
-                    stage="Chord2Vec.fit",
-                    value=f"{report.n_distinct} different chords in {report.n_pieces} pieces",
-                )
             self.embedding_ = self._learn(corpus, known)
         self.fit_report_ = report
         if report.kept_share < 0.5 or report.empty_share >= 0.1:
@@ -258,7 +251,9 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         ``oov="compose"`` and otherwise raises ChordmerError.
         """
         check_is_fitted(self)
-        return self.embedding_.embed([chord], self._oov_chord, "vector")[0][0]
+        vectors, _, _ = self.embedding_.embed([chord], self._oov_chord, "vector")
+        vector: NDArray[np.float32] = vectors[0]
+        return vector
 
     def similarity(self, chord: str, other: str) -> float:
         """Return the cosine between the vectors of two chords."""
@@ -403,11 +398,6 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _n_features_out(self) -> int:
         return int(self.embedding_.vectors.shape[1])
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        return tags
-
     def _check_parameters(self) -> None:
         def require(holds: bool, name: str, what: str) -> None:
             if not holds:
@@ -419,6 +409,6 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             whole = isinstance(value, Integral) and not isinstance(value, bool)
             require(whole and value >= 1, name, "a whole number, 1 or more")
         require(self.window < LONGEST_PASSAGE, "window", f"below {LONGEST_PASSAGE}")
-        require(isinstance(self.sample, Real) and self.sample >= 0, "sample", "0 or more")
+        require(isinstance(self.sample, (int, float)) and self.sample >= 0, "sample", "0 or more")
         for name, choices in _CHOICES.items():
             require(getattr(self, name) in choices, name, "one of " + ", ".join(choices))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_chord_map", "principal_plane"]
 
 _INK = "#222222"
+#: Okabe and Ito's palette, told apart with every kind of colour vision.
+_COLORS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 #: Right, left, above, below, and the corners between.
 _SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)])
 
@@ -59,7 +62,8 @@ def draw_chord_map(
     """Draw chords as dots: near where their vectors point alike, large where they are common.
 
     Names are written beside their dots, the commonest first, where they cover neither a dot nor
-    another name; the rest stay without.
+    another name; the rest stay without. What stands before a bar in a name, the mode of the
+    relative spelling, is shown by colour instead.
 
     Parameters
     ----------
@@ -85,18 +89,24 @@ def draw_chord_map(
         from matplotlib.figure import Figure
 
         ax = Figure(figsize=(9, 7), layout="constrained").add_subplot()
+    figure = ax.figure.figure  # an Axes may lie in a figure inside the figure
     places, shares = principal_plane(vectors)
-    n_notes = [len(chord.split()) for chord in chords]
-    dots = ax.scatter(
-        *places.T,
-        s=20 + 280 * counts / counts.max(),
-        c=n_notes,
-        cmap="viridis_r",
-        alpha=0.75,
-        edgecolors="white",
-        linewidths=0.6,
-    )
-    ax.figure.colorbar(dots, ax=ax, label="notes in the chord", shrink=0.6, pad=0.02)
+    sizes = 20 + 280 * counts / counts.max()
+    modes, _, names = zip(*(chord.rpartition("|") for chord in chords))
+    for mode, color in zip(dict.fromkeys(modes), cycle(_COLORS)):
+        here = [i for i, other in enumerate(modes) if other == mode]
+        ax.scatter(
+            places[here, 0],
+            places[here, 1],
+            s=sizes[here],
+            color=color,
+            alpha=0.7,
+            edgecolors="white",
+            linewidths=0.6,
+            label=_plain(mode),
+        )
+    if any(modes):
+        ax.legend(frameon=False)
     ax.set(
         title=f"The {len(chords)} commonest chords",
         xlabel=f"first direction, {shares[0]:.0%} of the variance",
@@ -104,15 +114,14 @@ def draw_chord_map(
     )
     ax.margins(0.08)
     ax.spines[["top", "right"]].set_visible(False)
-    figure = ax.get_figure(root=True)
     figure.draw_without_rendering()
-    _name(ax, chords, places, dots.get_sizes(), np.argsort(-counts, kind="stable"))
+    _name(ax, names, places, sizes, np.argsort(-counts, kind="stable"))
     return figure
 
 
 def _name(
     ax: Axes,
-    chords: Sequence[str],
+    names: Sequence[str],
     places: NDArray[np.float64],
     sizes: NDArray[np.float64],
     order: NDArray[np.intp],
@@ -125,10 +134,10 @@ def _name(
     radii = np.sqrt(sizes / np.pi) / to_points
     frame = ax.get_window_extent()
     dots = [Bbox([xy - r, xy + r]) for xy, r in zip(centres, radii)]
-    names: list[Bbox] = []
+    written: list[Bbox] = []
     for i in order:
         text = ax.annotate(
-            _plain(chords[i]),
+            _plain(names[i]),
             places[i],
             xytext=(0, 0),
             textcoords="offset points",
@@ -140,11 +149,11 @@ def _name(
         for side in _SIDES:
             corner = side * (radii[i] + 2) / np.hypot(*side) + size * (side - 1) / 2
             box = Bbox([centres[i] + corner, centres[i] + corner + size])
-            in_the_way = dots[:i] + dots[i + 1 :] + names
+            in_the_way = dots[:i] + dots[i + 1 :] + written
             inside = frame.contains(*box.min) and frame.contains(*box.max)
             if inside and not box.count_overlaps(in_the_way):
                 text.set_position(corner * to_points)
-                names.append(box)
+                written.append(box)
                 break
         else:
             text.remove()

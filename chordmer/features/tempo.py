@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 #: Frames a second; fewer where a piece would need more than a million of them.
 _RATE, _MOST_FRAMES = 100.0, 1 << 20
+_LONGEST_PIECE = 12 * 3600.0
 #: An onset counts by the seconds its notes sound, each for at most so long,
 _LONGEST = 2.0
 #: and is heard as a bump of this standard deviation in seconds: hands are not together.
@@ -42,8 +43,8 @@ _ABOUT = 0.74
 _LAGS = 900
 #: The support that a metronome reaches.
 _METRONOME = 0.42
-#: Onsets keep to the file's grid or do not: of the corpora tried, 99 % of the songs and scores are
-#: above this, and nine in ten of the transcribed performances below. Fewer onsets do not tell.
+#: Onsets keep to the file's grid or do not: 99.8 % of POP909 and of the OpenScore songs are above
+#: this, 92 % of EMOPIA's transcriptions below. Fewer onsets do not tell.
 _ALIGNED, _FEW = 0.4, 16
 #: How dearly a beat pays for leaving the tempo, against the salience it meets.
 _TIGHTNESS = 60.0
@@ -56,11 +57,12 @@ class TempoEstimate:
     Attributes
     ----------
     bpm : float
-        Beats a minute, 36 to 240.
+        Beats a minute, about 36 to 240.
     confidence : float
         0 to 1: how much more comes again at the beat than at any time about it, 1 for a metronome.
-        Onsets at random have 0.05, pop songs 0.5, piano performances 0.3 in the median; 0 where
-        there are too few onsets to tell.
+        Onsets at random have 0.05, EMOPIA's clips 0.3, POP909's songs 0.4 in the median. Of 30 s
+        excerpts of the latter those below 0.2 are right, or an octave off, in 79 %, those above in
+        98 %. 0 where there are too few onsets to tell.
     """
 
     bpm: float
@@ -120,15 +122,15 @@ def estimate_tempo(source: Any) -> TempoEstimate:
     Raises
     ------
     ChordmerError
-        If `source` cannot be read, or an onset is not a finite number.
+        If `source` cannot be read, onsets are no finite numbers, or they span over 12 hours.
 
     Notes
     -----
-    Against the tempo maps of the 909 songs of POP909, whose onsets keep them to some milliseconds,
-    `benchmarks/tempo_pop909.py` counts how often the estimate is within 4 %, and how often it is
-    the double, half, triple or third: which of a piece's pulses the notated beat is, is a matter
-    of taste, and a tenth of the songs are notated otherwise than they are heard here. The constants
-    were chosen on one half of these songs.
+    Against the tempo maps of the 909 songs of POP909 it is right within 4 % in 83 % of the songs,
+    and in 98 % if its double, half, triple or third is right too; in excerpts of 30 s in 80 and
+    97 %, and in 96, 77 and 12 % if in these the tempo is made to waver by 5, 8 and 12 %. Which of a
+    song's pulses is notated as its beat is a matter of taste. `benchmarks/tempo_pop909.py` has it
+    all, and apart the songs that had no part in choosing the constants.
 
     References
     ----------
@@ -152,7 +154,7 @@ def estimate_tempo(source: Any) -> TempoEstimate:
     support = _weights() @ correlation
     preferred = support * _PREFERENCE
     best = int(preferred.argmax())
-    if len(onset) < 4 or support[best] <= 0:
+    if len(onset) < 4 or support[best] < 1e-9:
         return TempoEstimate(60.0 / _MODERATE, 0.0, salience, rate, start)
     confidence = min(float(support[best]) / _METRONOME, 1.0)
     bpm = 60.0 / _refined(float(_PERIODS[best]), correlation)
@@ -209,8 +211,10 @@ def _onsets(source: Any) -> tuple[Floats, Floats]:
 
 def _salience(onset: Floats, weight: Floats) -> tuple[Floats, float, float]:
     """Return the onsets as a smooth curve over time, its frames a second, and when it begins."""
-    first = float(onset.min())
-    rate = min(_RATE, _MOST_FRAMES / max(float(onset.max()) - first, 1.0))
+    first, last = float(onset.min()), float(onset.max())
+    if not last - first <= _LONGEST_PIECE:
+        raise ChordmerError("more than 12 hours lie between onsets", stage="tempo", value=last)
+    rate = min(_RATE, _MOST_FRAMES / max(last - first, 1.0))
     place = (onset - first) * rate
     frame = place.astype(np.int64)
     after = weight * (place - frame)
