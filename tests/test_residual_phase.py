@@ -101,7 +101,7 @@ def test_the_phase_of_an_upside_down_signal_is_upside_down(music):
 def test_the_phase_knows_no_loudness(music):
     phase = peak_phase(music, SR)
     assert np.array_equal(peak_phase(music * 2.0**-20, SR), phase)
-    assert np.allclose(peak_phase(music * 1e20, SR), phase, atol=1e-4)
+    assert np.array_equal(peak_phase(music * 2.0**80, SR), phase)
 
 
 @pytest.mark.parametrize("sr", [8000, 22050, 44100, 48000, 192_000])
