@@ -18,13 +18,8 @@ from chordmer.features.gammatone import cells_of, gammatone_filterbank
 from chordmer.features.layers import MFCC
 from chordmer.features.mel import delta
 from chordmer.features.mfcc_rp import WEIGHT
-from chordmer.features.residual_phase import (
-    LPC_ORDER,
-    OVERLAP,
-    PREEMPHASIS,
-    WHITE_NOISE,
-    excitation_frame_length,
-)
+from chordmer.features.prediction import LPC_ORDER, WHITE_NOISE
+from chordmer.features.residual_phase import OVERLAP, PREEMPHASIS, excitation_frame_length
 
 __all__ = ["MFRP", "Gammatonegram", "PeakPhase"]
 
