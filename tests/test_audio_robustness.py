@@ -1,11 +1,14 @@
 """Every audio extractor on every odd signal: finite numbers of the promised shape, or an error."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from chordmer.errors import AudioError
 from chordmer.features.descriptors import AudioDescriptors
+from chordmer.features.egemaps import EGeMAPS
 from chordmer.features.gammatone import GammatoneFeatures
 from chordmer.features.mel import mfcc
 from chordmer.features.mfcc_rp import ResidualPhaseMFCC
@@ -65,6 +68,8 @@ EXTRACTORS = [
     ResidualPhaseMFCC(),
     ResidualPhaseMFCC(device="cpu"),
 ]
+if find_spec("opensmile"):
+    EXTRACTORS.append(EGeMAPS())
 FUNCTIONS = {
     "mfcc": lambda y, sr: mfcc(y, sr, n_mfcc=64),
     "log_mel": log_mel,

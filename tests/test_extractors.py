@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import dataclass
+from importlib.util import find_spec
 from io import BytesIO
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from chordmer import Chord2Vec, SymbolicDescriptors, Track
 from chordmer.errors import ChordmerError, MissingModalityError
 from chordmer.features.descriptors import AudioDescriptors
+from chordmer.features.egemaps import EGeMAPS
 from chordmer.features.gammatone import GammatoneFeatures
 from chordmer.features.lyrics import LyricEmbedding
 from chordmer.features.mfcc_rp import ResidualPhaseMFCC
@@ -94,6 +96,8 @@ EXTRACTORS = [
     (GammatoneFeatures(), {"n_gfcc": 8}),
     (ResidualPhaseMFCC(), {"weighting": 0.5}),
 ]
+if find_spec("opensmile"):
+    EXTRACTORS.append((EGeMAPS(), {"sr": 22050}))
 
 
 @pytest.fixture(params=EXTRACTORS, ids=lambda case: repr(case[0])[:60])

@@ -22,8 +22,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from chordmer.errors import ChordmerError
 from chordmer.features.mel import dct_matrix, delta, mfcc, power_to_db, to_mels
 from chordmer.features.moments import Moments
+from chordmer.features.prediction import LPC_ORDER
 from chordmer.features.residual_phase import (
-    LPC_ORDER,
     OVERLAP,
     PREEMPHASIS,
     excitation_frame_length,
@@ -39,8 +39,8 @@ __all__ = ["WEIGHT", "ResidualPhaseMFCC", "fuse_scores", "mf_rp"]
 
 Floats = NDArray[np.floating[Any]]
 
-#: The default weight.
-WEIGHT = 0.1
+#: The default weight, chosen by cross-validation as `ResidualPhaseMFCC` says.
+WEIGHT = 0.3
 _N_MELS = 128
 _N_FFT = 2048
 #: Frames pooled at once.
@@ -65,7 +65,7 @@ def mf_rp(
     y : array_like or torch.Tensor, shape (..., samples)
     sr : float
         Sample rate in Hz.
-    weighting : float, default 0.1
+    weighting : float, default 0.3
         Weight w of the residual phase, from 0 to 1; see `ResidualPhaseMFCC` for the default.
     n_mfcc : int, default 64
         Number of cepstral coefficients, of 128 mel bands of 2048 samples. Levels are not clipped
@@ -153,13 +153,20 @@ class ResidualPhaseMFCC(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    weighting : float or {"learned", "scores"}, default=0.1
+    weighting : float or {"learned", "scores"}, default=0.3
         How MFCC and residual phase are fused. A number is the weight w of the residual phase.
         ``"learned"`` chooses it in `fit` from the labels: the one of 0, 0.1 .. 1 with which ridge
         classification (regression, if the labels are numbers with a fraction) of the pooled
         features does best in five-fold cross-validation, grouped by `Track.group` where there is
         one. ``"scores"`` fuses nothing: cepstra and residual phase come as two groups of columns,
         for two classifiers whose scores `fuse_scores` combines.
+
+        The default was chosen by song-grouped five-fold cross-validation, four times over, on the
+        first 25 s of 495 rendered clips of EMOPIA (accuracy over four quadrants): of the weights
+        0, 0.1 .. 1 it does best on average of ridge classification and an RBF SVM. Expect little of
+        it: they reach 0.520 and 0.541, without residual phase 0.510 and 0.536, and the standard
+        error is 0.02. Scores of two SVMs fused half and half reach 0.543; the residual phase alone
+        0.33, always guessing the commonest quadrant 0.29.
     n_mfcc : int, default=64
         Number of cepstral coefficients, at most 128.
     hop_length : int, default=1024

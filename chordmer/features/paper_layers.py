@@ -18,14 +18,8 @@ from chordmer.features.gammatone import cells_of, gammatone_filterbank
 from chordmer.features.layers import MFCC
 from chordmer.features.mel import delta
 from chordmer.features.mfcc_rp import WEIGHT
-from chordmer.features.residual_phase import (
-    LPC_ORDER,
-    OVERLAP,
-    PREEMPHASIS,
-    WHITE_NOISE,
-    excitation_frame_length,
-    lag_weights,
-)
+from chordmer.features.prediction import LPC_ORDER, WHITE_NOISE
+from chordmer.features.residual_phase import OVERLAP, PREEMPHASIS, excitation_frame_length
 
 __all__ = ["MFRP", "Gammatonegram", "PeakPhase"]
 
@@ -107,7 +101,7 @@ class PeakPhase(nn.Module):
     """Residual phase at the peak of the envelope, as `chordmer.features.residual_phase.peak_phase`.
 
     Maps (..., samples) to (..., 1 + samples // hop_length). Whatever the signal's type, prediction
-    is computed in float64; the numbers are those of the NumPy function to 1e-6 on music.
+    is computed in float64; the numbers are those of the NumPy function to 1e-6.
     """
 
     def __init__(
@@ -124,9 +118,9 @@ class PeakPhase(nn.Module):
         self.order = lpc_order
         self.hop_length = hop_length
         self.preemphasis = preemphasis
-        # Not buffers: a conversion of the network to float32 must not reach these.
+        # No buffer: a conversion of the network to float32 must not reach it.
         self.window = np.hamming(self.length)
-        self.n_fft, self.lags = lag_weights(self.length, lpc_order)
+        self.n_fft = next_fast_len(self.length + lpc_order, real=True)
 
     def forward(self, y: Tensor) -> Tensor:
         """Return the cosine of the phase, in [-1, 1]; 0 in silent frames."""
@@ -151,9 +145,9 @@ class PeakPhase(nn.Module):
 
     def _predict(self, frames: Tensor) -> Tensor:
         window = torch.from_numpy(self.window).to(frames.device)
-        lags = torch.from_numpy(self.lags).to(frames.device)
         spectra = torch.fft.rfft(frames * window, self.n_fft)
-        r = torch.view_as_real(spectra).square().sum(-1) @ lags
+        power = torch.view_as_real(spectra).square().sum(-1)
+        r = torch.fft.irfft(power, self.n_fft)[..., : self.order + 1]
         error = r[..., :1] * (1 + WHITE_NOISE)
         error = torch.where(error > 0, error, 1)
         a = torch.ones_like(error)
@@ -177,7 +171,8 @@ class PeakPhase(nn.Module):
 class MFRP(nn.Module):
     """MF_RP features; parameters as in `chordmer.features.mfcc_rp.mf_rp`.
 
-    Maps (..., samples) to (..., 3 * n_mfcc, 1 + samples // hop_length).
+    Maps (..., samples) to (..., 3 * n_mfcc, 1 + samples // hop_length). The numbers are those of
+    the NumPy function to 1e-4 of the largest in float32.
     """
 
     def __init__(

@@ -10,7 +10,6 @@ References
    residual phase", Egyptian Informatics Journal 17, 2016.
 .. [2] K. S. R. Murty and B. Yegnanarayana, "Combining evidence from residual phase and MFCC
    features for speaker recognition", IEEE Signal Processing Letters 13, 2006.
-.. [3] J. Makhoul, "Linear prediction: a tutorial review", Proceedings of the IEEE 63, 1975.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from chordmer.errors import ChordmerError
+from chordmer.features.prediction import LPC_ORDER, WHITE_NOISE, lpc, prediction_residual
 
 __all__ = [
     "LPC_ORDER",
@@ -33,7 +33,6 @@ __all__ = [
     "WHITE_NOISE",
     "ResidualPhase",
     "excitation_frame_length",
-    "lag_weights",
     "lpc",
     "peak_phase",
     "peak_phase_blocks",
@@ -42,19 +41,13 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-LPC_ORDER = 16
 #: Seconds that a frame shares with the next, as in the paper (section IV.A).
 OVERLAP = 0.010
 #: ``s[n] - 0.97 s[n - 1]``: the usual flattening of a falling spectrum before prediction.
 PREEMPHASIS = 0.97
-#: White noise that prediction takes to be there, relative to a frame's power: -90 dB, below the
-#: noise of 16 bits. It keeps pure tones and constants, which can be foretold without error, from
-#: dividing by zero. Another value gives another phase (1e-4 for 1e-9: 0.26 apart), so it is fixed.
-WHITE_NOISE = 1e-9
-
 #: Frames computed at once. They are grouped so from the first on, however the signal arrives,
 #: because sums of a group may round as a group.
-_AT_ONCE = 64
+_AT_ONCE = 128
 
 
 class ResidualPhase(NamedTuple):
@@ -78,8 +71,8 @@ class ResidualPhase(NamedTuple):
 def excitation_frame_length(sr: float, hop_length: int = 1024, overlap: float = OVERLAP) -> int:
     """Return the samples in a frame: a hop and the overlap, and a little more for a quick FFT.
 
-    >>> excitation_frame_length(44100)  # 1024 + 441 = 1465 = 5 * 293 takes seven times as long
-    1470
+    >>> excitation_frame_length(44100)  # 1024 + 441 = 1465 = 5 * 293 takes nine times as long
+    1500
     """
     from scipy.fft import next_fast_len
 
@@ -89,85 +82,7 @@ def excitation_frame_length(sr: float, hop_length: int = 1024, overlap: float = 
             stage="residual phase",
             value=f"hop_length={hop_length}, overlap={overlap}",
         )
-    return int(next_fast_len(hop_length + round(overlap * sr)))
-
-
-def lpc(frames: ArrayLike, order: int = LPC_ORDER) -> Floats:
-    """Return linear prediction coefficients by the autocorrelation method [3]_, in float64.
-
-    Frames are Hamming-windowed. In float32 the coefficients would be wrong by orders of magnitude:
-    neighbouring samples of music are so alike that the equations are nearly singular.
-
-    Parameters
-    ----------
-    frames : array_like, shape (..., frame_length)
-    order : int, default 16
-        Number of coefficients.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., order + 1)
-        The prediction error filter ``1, a_1 .. a_order``: the residual is
-        ``s[n] + a_1 s[n-1] + .. + a_order s[n-order]``. It is 1, 0 .. 0 for a silent frame.
-
-    Examples
-    --------
-    >>> decay = 0.5 ** np.arange(64)  # each sample is half the one before
-    >>> lpc(np.r_[np.zeros(64), decay], 1).round(1)
-    array([ 1. , -0.5])
-    """
-    from scipy.fft import rfft
-
-    signals = np.asarray(frames, dtype=np.float64)
-    length = signals.shape[-1]
-    if order < 1 or length < 1:
-        raise ChordmerError("prediction needs order >= 1 and samples", stage="lpc", value=order)
-    windowed = signals * _hamming(length)
-    n_fft, weights = lag_weights(length, order)
-    spectra = rfft(windowed, n_fft, axis=-1, overwrite_x=True)
-    r = (spectra.real**2 + spectra.imag**2) @ weights
-    r[..., 0] *= 1 + WHITE_NOISE
-    return _levinson(r)
-
-
-@lru_cache(maxsize=8)
-def _hamming(length: int) -> Floats:
-    return np.hamming(length)
-
-
-@lru_cache(maxsize=8)
-def lag_weights(length: int, order: int) -> tuple[int, Floats]:
-    """Return what turns power spectra into autocorrelations at lags 0 to `order`.
-
-    Returns
-    -------
-    n_fft : int
-        Length of the transform, long enough that the lags do not wrap around.
-    weights : ndarray of float64, shape (1 + n_fft // 2, order + 1)
-    """
-    from scipy.fft import next_fast_len
-
-    n_fft = int(next_fast_len(length + order, real=True))
-    bins = np.arange(1 + n_fft // 2)
-    weights = 2 / n_fft * np.cos(2 * np.pi / n_fft * np.outer(bins, np.arange(order + 1)))
-    weights[0] /= 2
-    if n_fft % 2 == 0:
-        weights[-1] /= 2
-    return n_fft, weights
-
-
-def _levinson(r: Floats) -> Floats:
-    """Solve the normal equations for each row of autocorrelations by Levinson and Durbin's way."""
-    lags = np.ascontiguousarray(np.moveaxis(r, -1, 0))
-    error = np.where(lags[0] > 0, lags[0], 1)
-    a = np.zeros_like(lags)
-    a[0] = 1
-    for i in range(1, len(lags)):
-        reflection = np.einsum("i...,i...->...", a[:i], lags[i:0:-1])
-        reflection /= -error
-        a[1 : i + 1] += reflection * a[i - 1 :: -1]
-        error *= 1 - reflection**2
-    return np.moveaxis(a, 0, -1)
+    return int(next_fast_len(hop_length + round(overlap * sr), real=True))
 
 
 def residual_phase(
@@ -208,13 +123,12 @@ def residual_phase(
     signals = np.asarray(y)
     shape = signals.shape[:-1]
     length = excitation_frame_length(sr, hop_length, overlap)
-    parts: list[Floats] = [np.empty((2, 0, length))]
+    parts: list[Floats] = [np.empty((0, length))]
     for signal in signals.reshape(math.prod(shape), signals.shape[-1]):
-        blocks = _excitations([signal], length, lpc_order, hop_length, preemphasis)
-        parts += [np.stack(block) for block in blocks]
-    frames = (*shape, 1 + signals.shape[-1] // hop_length, length)
-    residual, quadrature = np.concatenate(parts, axis=1).reshape(2, *frames)
-    envelope = np.hypot(residual, quadrature)
+        parts += _residuals([signal], length, lpc_order, hop_length, preemphasis)
+    residual = np.concatenate(parts)
+    residual = residual.reshape(*shape, 1 + signals.shape[-1] // hop_length, length)
+    envelope = np.hypot(residual, _hilbert(residual))
     phase = np.divide(residual, envelope, out=np.zeros_like(residual), where=envelope > 0)
     return ResidualPhase(residual, envelope, phase)
 
@@ -234,7 +148,7 @@ def peak_phase(y: Any, sr: float, **parameters: Any) -> Any:
     -------
     ndarray of float64 or torch.Tensor, shape (..., 1 + samples // hop_length)
         In [-1, 1]; 0 in silent frames. A signal rounded to float32 gives what it gives unrounded
-        to 1e-3 (on music to 1e-5).
+        to 1e-3: where prediction leaves a thousandth, that rounding is heard.
 
     Examples
     --------
@@ -272,28 +186,44 @@ def peak_phase_blocks(
         The same numbers, however the signal is cut into blocks.
     """
     length = excitation_frame_length(sr, hop_length, overlap)
-    for residual, quadrature in _excitations(blocks, length, lpc_order, hop_length, preemphasis):
-        power = residual**2
-        power += quadrature**2
-        peak = power.argmax(axis=-1)[:, None]
-        at_peak = np.take_along_axis(residual, peak, axis=-1)[:, 0]
-        envelope = np.sqrt(np.take_along_axis(power, peak, axis=-1)[:, 0])
-        yield np.divide(at_peak, envelope, out=np.zeros_like(at_peak), where=envelope > 0)
+    for residual in _residuals(blocks, length, lpc_order, hop_length, preemphasis):
+        real, imaginary = _peaks(residual)
+        envelope = np.hypot(real, imaginary)
+        yield np.divide(real, envelope, out=np.zeros_like(real), where=envelope > 0)
 
 
-def _excitations(
+def _peaks(residual: Floats) -> tuple[Floats, Floats]:
+    """Return the analytic signal of each row where its envelope is largest.
+
+    In float32, a third of the work, one sees where that may be; there it is computed exactly.
+    """
+    length = residual.shape[1]
+    loudest = np.abs(residual).max(axis=1, keepdims=True)
+    rough = (residual / np.where(loudest > 0, loudest, 1)).astype(np.float32)
+    power = _hilbert(rough) ** 2
+    power += rough**2
+    rows, places = np.nonzero(power >= np.float32(1 - 1e-5) * power.max(axis=1, keepdims=True))
+    if len(rows) > 8 * len(residual):
+        imaginary = _hilbert(residual)[rows, places]
+    else:
+        turned = _turned_impulses(length)
+        starts = zip(rows.tolist(), (length - places).tolist())
+        imaginary = np.array([residual[t] @ turned[n : n + length] for t, n in starts])
+    real = residual[rows, places]
+    order = np.lexsort((-np.hypot(real, imaginary), rows))
+    best = order[np.unique(rows[order], return_index=True)[1]]
+    return real[best], imaginary[best]
+
+
+def _residuals(
     blocks: Iterable[NDArray[Any]], length: int, order: int, hop_length: int, preemphasis: float
-) -> Iterator[tuple[Floats, Floats]]:
-    """Yield residuals and their Hilbert transforms, (frames, length), a group at a time."""
+) -> Iterator[Floats]:
+    """Yield the residuals of a group of frames at a time, (frames, length)."""
     history = order + 1
     for samples, count in _groups(blocks, length, hop_length, history):
         flat = samples[1:] - preemphasis * samples[:-1]
         framed = sliding_window_view(flat, length + order)[::hop_length][:count]
-        filters = lpc(framed[:, order:], order)
-        residual = np.empty((count, length))
-        for frame, backwards, left in zip(framed, filters[:, ::-1], residual):
-            left[:] = np.correlate(frame, backwards, "valid")
-        yield residual, _hilbert(residual)
+        yield prediction_residual(framed, lpc(framed[:, order:], order))
 
 
 def _groups(
@@ -321,14 +251,21 @@ def _groups(
         done += left
 
 
-def _hilbert(signals: Floats) -> Floats:
-    """Return the Hilbert transform of each row: every partial a quarter period later."""
+def _hilbert(signals: NDArray[Any]) -> NDArray[Any]:
+    """Return the Hilbert transform along the last axis: every partial a quarter period later."""
     from scipy.fft import irfft, rfft
 
     length = signals.shape[-1]
     spectra = rfft(signals, axis=-1)
     spectra *= -1j
-    spectra[:, 0] = 0
+    spectra[..., 0] = 0
     if length % 2 == 0:
-        spectra[:, -1] = 0
+        spectra[..., -1] = 0
     return np.asarray(irfft(spectra, length, axis=-1, overwrite_x=True))
+
+
+@lru_cache(maxsize=8)
+def _turned_impulses(length: int) -> Floats:
+    """Return what, from `length` - n on, sums a signal to its Hilbert transform at sample n."""
+    backwards = np.roll(_hilbert(np.eye(1, length)[0])[::-1], 1)
+    return np.concatenate([backwards, backwards])
