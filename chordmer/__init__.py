@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from chordmer.features.chords import Chords, segment_chords, split_by_intervals
     from chordmer.features.descriptors import AudioDescriptors
     from chordmer.features.egemaps import EGeMAPS
+    from chordmer.features.gammatone import GammatoneFeatures
     from chordmer.features.key import estimate_key
+    from chordmer.features.lyrics import LyricEmbedding
+    from chordmer.features.mfcc_rp import ResidualPhaseMFCC
     from chordmer.features.spectrogram import SpectrogramFeatures
     from chordmer.features.symbolic import SymbolicDescriptors
     from chordmer.features.tempo import estimate_tempo
-    from chordmer.io import read_midi, read_score, read_symbolic
+    from chordmer.io import read_audio, read_lyrics, read_midi, read_score, read_symbolic, render
     from chordmer.models.broad import BroadLearningClassifier
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
@@ -38,6 +41,9 @@ _HOME = {
     "EGeMAPS": "chordmer.features.egemaps",
     "Emotion": "chordmer.emotion",
     "Frames": "chordmer.track",
+    "GammatoneFeatures": "chordmer.features.gammatone",
+    "LyricEmbedding": "chordmer.features.lyrics",
+    "ResidualPhaseMFCC": "chordmer.features.mfcc_rp",
     "SpectrogramFeatures": "chordmer.features.spectrogram",
     "Symbolic": "chordmer.notes",
     "SymbolicDescriptors": "chordmer.features.symbolic",
@@ -46,9 +52,12 @@ _HOME = {
     "estimate_tempo": "chordmer.features.tempo",
     "example": "chordmer.examples",
     "predict": "chordmer.pretrained",
+    "read_audio": "chordmer.io",
+    "read_lyrics": "chordmer.io",
     "read_midi": "chordmer.io",
     "read_score": "chordmer.io",
     "read_symbolic": "chordmer.io",
+    "render": "chordmer.io",
     "segment_chords": "chordmer.features.chords",
     "split_by_intervals": "chordmer.features.chords",
 }
@@ -63,6 +72,9 @@ __all__ = [
     "EGeMAPS",
     "Emotion",
     "Frames",
+    "GammatoneFeatures",
+    "LyricEmbedding",
+    "ResidualPhaseMFCC",
     "SpectrogramFeatures",
     "Symbolic",
     "SymbolicDescriptors",
@@ -72,9 +84,12 @@ __all__ = [
     "estimate_tempo",
     "example",
     "predict",
+    "read_audio",
+    "read_lyrics",
     "read_midi",
     "read_score",
     "read_symbolic",
+    "render",
     "segment_chords",
     "split_by_intervals",
 ]
