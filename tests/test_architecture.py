@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "track": {"errors", "notes"},
     "folder": {"errors"},
     "io": {"errors", "notes", "track"},
-    "features": {"io", "notes", "track", "errors", "folder", "plot"},
+    "features": {"io", "notes", "track", "errors", "folder"},
     "augment": {"notes", "errors"},
     "fusion": {"errors", "folder"},
     "models": {"errors", "folder"},
