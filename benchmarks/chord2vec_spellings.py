@@ -7,6 +7,19 @@ the training clips alone, and a standardised logistic regression classifies the 
 folds, seed and classifier for every row. `kept` is the share of a fold's training chords that are
 in the vocabulary, `unseen` the share of test chords that are not, `empty` the share of test clips
 without a known chord; chance is the share of the commonest quadrant.
+
+Measured with ``oov="compose"`` and the file's own beats (chance 0.29, standard error 0.016):
+
+====== =========== ============ ============= ============= ===== =====
+method spelling    chords kept  unseen chords pieces empty  sum   mean
+====== =========== ============ ============= ============= ===== =====
+gap    ordered     24 %         79 %          65 %          0.401 0.354
+gap    pitch_class 86 %         19 %          12 %          0.398 0.379
+gap    relative    88 %         15 %          8 %           0.479 0.522
+beat   ordered     94 %         12 %          0             0.351 0.352
+beat   pitch_class 98 %         4 %           0             0.401 0.353
+beat   relative    97 %         5 %           0             0.461 0.411
+====== =========== ============ ============= ============= ===== =====
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ def test_what_is_missing_is_named(fitted, sources):
             use()
 
 
-@pytest.mark.parametrize("odd", ["no_such_file.xyz", 3, None, object()])
+@pytest.mark.parametrize("odd", ["no_such_file.xyz", 3, None, object(), np.array(3), [1]])
 def test_what_is_no_piece_is_refused(fitted, odd):
     model, _ = fitted
     for use in (lambda: model.transform([odd]), lambda: model.frames(odd)):

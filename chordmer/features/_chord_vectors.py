@@ -104,6 +104,12 @@ class ChordVectors:
         total: NDArray[np.float64] = weights @ vectors
         return total if pooling == "sum" else total / max(weights.sum(), 1.0)
 
+    def vector(self, chord: str, oov: str) -> NDArray[np.float32]:
+        """Return the vector of one chord, shape (d,)."""
+        vectors, _, _ = self.embed([chord], "error" if oov == "skip" else oov, "vector")
+        vector: NDArray[np.float32] = vectors[0]
+        return vector
+
     def similarity(self, chord: str, other: str, oov: str) -> float:
         """Return the cosine between two chords."""
         directions = self._directions([chord, other], oov, "similarity")
@@ -127,9 +133,10 @@ class ChordVectors:
         return chords[int(np.argmin(directions @ directions.mean(axis=0)))]
 
     def _directions(self, chords: Sequence[str], oov: str, stage: str) -> NDArray[np.float64]:
+        """Return the unit vectors of chords asked about by name, which cannot be skipped."""
         if not len(chords):
             raise ChordmerError("at least one chord is needed", stage=stage)
-        return unit(self.embed(chords, oov, stage)[0])
+        return unit(self.embed(chords, "error" if oov == "skip" else oov, stage)[0])
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as numbers, for `save_folder`."""

@@ -6,16 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError
-from chordmer.features.chords import Chords
-from chordmer.track import as_track
 
-__all__ = ["LONGEST_PASSAGE", "ChordCorpus", "FitReport", "Passages", "pieces_in"]
+__all__ = ["LONGEST_PASSAGE", "ChordCorpus", "FitReport", "Passages"]
 
 #: gensim trains on the first 10,000 words of a document and drops the rest in silence.
 LONGEST_PASSAGE = 10_000
@@ -184,29 +182,3 @@ def cut(words: list[int], longest: int, overlap: int) -> Iterator[list[int]]:
     if words:
         for start in range(0, max(len(words) - overlap, 1), longest - overlap):
             yield words[start : start + longest]
-
-
-def pieces_in(collection: Any) -> Iterator[Any]:
-    """Return an iterator over the pieces of a collection, or of what a callable returns.
-
-    Raises
-    ------
-    ChordmerError
-        If it is one piece alone, which would be taken apart, or no collection.
-    """
-    pieces = collection() if callable(collection) else collection
-    found = type(pieces).__name__
-    if not isinstance(pieces, (list, tuple)) and _is_piece(pieces):
-        raise ChordmerError("one piece alone; put it into a list", stage="pieces", value=found)
-    try:
-        return iter(pieces)
-    except TypeError as error:
-        raise ChordmerError("not a list of pieces", stage="pieces", value=found) from error
-
-
-def _is_piece(thing: Any) -> bool:
-    try:
-        as_track(thing)
-    except ChordmerError:
-        return isinstance(thing, (Chords, str))
-    return True
