@@ -14,7 +14,7 @@ from chordmer.folder import Shape, pack_words, unpack_words
 
 __all__ = ["ChordVectors"]
 
-_MOST_REMEMBERED = 1 << 16
+_MOST_REMEMBERED = 1 << 14
 
 
 class ChordVectors:
