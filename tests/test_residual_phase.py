@@ -142,13 +142,17 @@ def test_numbers_are_those_of_an_independent_computation(music):
         assert peaks[frame] == pytest.approx(phase[envelope.argmax()], abs=1e-9)
 
 
-def test_the_compiled_loop_does_the_same(monkeypatch):
-    frames, filters = noise(20 * 316).reshape(20, 316), noise(20 * 17).reshape(20, 17)
+@pytest.mark.parametrize("order", [1, 4, 6, 16])
+def test_the_compiled_loop_does_the_same(monkeypatch, order):
+    frames, filters = noise(20 * 300).reshape(20, 300), noise(20 * (order + 1), 1).reshape(20, -1)
     filters[:, 0] = 1
     exact = [np.convolve(frame, a, "valid") for frame, a in zip(frames, filters)]
+    left = []
     for plain_samples in (np.inf, -1):
         monkeypatch.setattr(prediction, "_PLAIN_SAMPLES", plain_samples)
-        assert np.allclose(prediction_residual(frames, filters), exact, atol=1e-12)
+        left.append(prediction_residual(frames, filters))
+        assert np.allclose(left[-1], exact, rtol=0, atol=1e-12)
+    assert np.allclose(left[0], left[1], rtol=0, atol=1e-14)
 
 
 def test_equal_peaks_are_told_apart_exactly():

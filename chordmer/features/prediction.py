@@ -119,15 +119,25 @@ def prediction_residual(frames: Floats, filters: Floats) -> Floats:
 
 
 def _filter(frames: Any, filters: Any, residual: Any) -> int:
+    """Filter each frame, four lags in one passage over it."""
     order, length = filters.shape[1] - 1, residual.shape[1]
     for t in range(len(frames)):
-        left = residual[t]
-        now = frames[t, order:]
+        frame, left = frames[t], residual[t]
         for n in range(length):
-            left[n] = now[n]
-        for lag in range(1, order + 1):
+            left[n] = frame[order + n]
+        lag = 1
+        while lag + 3 <= order:
+            past = frame[order - lag - 3 : order - lag + length]
+            a, b = filters[t, lag], filters[t, lag + 1]
+            c, d = filters[t, lag + 2], filters[t, lag + 3]
+            for n in range(length):
+                sooner = left[n] + a * past[n + 3] + b * past[n + 2]
+                left[n] = sooner + c * past[n + 1] + d * past[n]
+            lag += 4
+        while lag <= order:
+            past = frame[order - lag : order - lag + length]
             a = filters[t, lag]
-            past = frames[t, order - lag : order - lag + length]
             for n in range(length):
                 left[n] += a * past[n]
+            lag += 1
     return len(frames)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -187,32 +186,13 @@ def peak_phase_blocks(
     """
     length = excitation_frame_length(sr, hop_length, overlap)
     for residual in _residuals(blocks, length, lpc_order, hop_length, preemphasis):
-        real, imaginary = _peaks(residual)
-        envelope = np.hypot(real, imaginary)
-        yield np.divide(real, envelope, out=np.zeros_like(real), where=envelope > 0)
-
-
-def _peaks(residual: Floats) -> tuple[Floats, Floats]:
-    """Return the analytic signal of each row where its envelope is largest.
-
-    In float32, a third of the work, one sees where that may be; there it is computed exactly.
-    """
-    length = residual.shape[1]
-    loudest = np.abs(residual).max(axis=1, keepdims=True)
-    rough = (residual / np.where(loudest > 0, loudest, 1)).astype(np.float32)
-    power = _hilbert(rough) ** 2
-    power += rough**2
-    rows, places = np.nonzero(power >= np.float32(1 - 1e-5) * power.max(axis=1, keepdims=True))
-    if len(rows) > 8 * len(residual):
-        imaginary = _hilbert(residual)[rows, places]
-    else:
-        turned = _turned_impulses(length)
-        starts = zip(rows.tolist(), (length - places).tolist())
-        imaginary = np.array([residual[t] @ turned[n : n + length] for t, n in starts])
-    real = residual[rows, places]
-    order = np.lexsort((-np.hypot(real, imaginary), rows))
-    best = order[np.unique(rows[order], return_index=True)[1]]
-    return real[best], imaginary[best]
+        power = _hilbert(residual)
+        power *= power
+        power += residual**2
+        peak = power.argmax(axis=1)[:, None]
+        at_peak = np.take_along_axis(residual, peak, axis=1)[:, 0]
+        envelope = np.sqrt(np.take_along_axis(power, peak, axis=1)[:, 0])
+        yield np.divide(at_peak, envelope, out=np.zeros_like(at_peak), where=envelope > 0)
 
 
 def _residuals(
@@ -251,7 +231,7 @@ def _groups(
         done += left
 
 
-def _hilbert(signals: NDArray[Any]) -> NDArray[Any]:
+def _hilbert(signals: Floats) -> Floats:
     """Return the Hilbert transform along the last axis: every partial a quarter period later."""
     from scipy.fft import irfft, rfft
 
@@ -262,10 +242,3 @@ def _hilbert(signals: NDArray[Any]) -> NDArray[Any]:
     if length % 2 == 0:
         spectra[..., -1] = 0
     return np.asarray(irfft(spectra, length, axis=-1, overwrite_x=True))
-
-
-@lru_cache(maxsize=8)
-def _turned_impulses(length: int) -> Floats:
-    """Return what, from `length` - n on, sums a signal to its Hilbert transform at sample n."""
-    backwards = np.roll(_hilbert(np.eye(1, length)[0])[::-1], 1)
-    return np.concatenate([backwards, backwards])
