@@ -116,11 +116,12 @@ def draw_variant(piece: Symbolic, rng: np.random.Generator) -> Symbolic:
 
 
 def describe_others(folder: Path) -> dict[str, np.ndarray]:
-    """Return the descriptors of every fourth piece of three corpora that no one has labelled."""
+    """Return the descriptors of every fourth piece of those unlabelled corpora that are there."""
     found = {}
     for corpus in ("openscore_lieder", "openhymnal", "pop909"):
         files = sorted((folder / corpus / "midi").glob("*.mid"))[::4]
-        found[corpus] = np.array([describe_symbolic(read_symbolic(file)) for file in files])
+        if files:
+            found[corpus] = np.array([describe_symbolic(read_symbolic(file)) for file in files])
     return found
 
 

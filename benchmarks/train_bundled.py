@@ -3,7 +3,8 @@
     python benchmarks/train_bundled.py --data FOLDER [--weights FOLDER] [-o FOLDER]
 
 FOLDER holds `emopia/` (index.csv, midis/), and `openscore_lieder/`, `openhymnal/` and `pop909/`
-(midi/), which have no labels and serve to find descriptors that only tell corpora apart.
+(midi/), which have no labels and serve to find descriptors that only tell corpora apart; without
+them none is dropped.
 
 Clips are split by song, ten folds at a time; changed copies of a training clip are in the training
 folds only, changed copies of a held-out clip are tested only. The mixture is chosen on some
@@ -98,10 +99,11 @@ class Corpus:
 
 
 def shift_of(copies: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the median over corpora of each descriptor's shift, shape (d,)."""
+    """Return the median over corpora of each descriptor's shift, 0 without any, shape (d,)."""
     rows = copies.reshape(-1, copies.shape[-1])
     mean, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
-    return np.median([np.abs(other.mean(axis=0) - mean) / scale for other in others], axis=0)
+    shifts = [np.abs(other.mean(axis=0) - mean) / scale for other in others]
+    return np.median(shifts, axis=0) if shifts else np.zeros_like(mean)
 
 
 # --- choosing ------------------------------------------------------------------------------------
