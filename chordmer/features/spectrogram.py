@@ -26,6 +26,7 @@ from chordmer.features.levels import (
     window_lengths,
 )
 from chordmer.features.mel import mel_frequencies
+from chordmer.features.moments import Moments
 from chordmer.features.pooling import pooled_names
 from chordmer.features.stft import (
     LOUDEST,
@@ -264,13 +265,10 @@ class SpectrogramFeatures(TransformerMixin, BaseEstimator):
         """
         rows = []
         for track in tracks:
-            moments = [np.zeros((3, width)) for width in self._widths()]
+            moments = [Moments() for _ in self.kinds]
             for kind, block in self._blocks(track):
-                values = block.astype(np.float64)
-                moments[kind] += [np.full(block.shape[1], len(block)), *_powers(values)]
-            count, total, squares = np.hstack(moments)
-            mean = total / count
-            rows.append([*mean, *np.sqrt(np.maximum(squares / count - mean**2, 0))])
+                moments[kind].add(block)
+            rows.append(np.concatenate([m.mean for m in moments] + [m.std for m in moments]))
         return np.array(rows, dtype=np.float32).reshape(len(rows), 2 * sum(self._widths()))
 
     def frames(self, track: Any) -> Frames:
@@ -369,7 +367,3 @@ class SpectrogramFeatures(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.input_tags.two_d_array = False
         return tags
-
-
-def _powers(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return values.sum(axis=0), np.square(values).sum(axis=0)
