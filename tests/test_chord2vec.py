@@ -151,8 +151,9 @@ def peak_of_fitting(n_pieces):
 
 def test_memory_does_not_grow_with_the_number_of_pieces():
     peak_of_fitting(10)
-    # 800 more pieces of 300 chords are 1 MB as numbers; gensim's queue is full at 400.
-    assert abs(peak_of_fitting(1200) - peak_of_fitting(400)) < 10_000
+    # 800 more pieces of 300 chords are 1 MB as numbers; gensim's queue is full at 400, but for some
+    # ten kilobytes that depend on how its threads happen to meet.
+    assert abs(peak_of_fitting(1200) - peak_of_fitting(400)) < 100_000
 
 
 @given(n=st.integers(0, 60), longest=st.integers(3, 12), overlap=st.integers(1, 12), data=st.data())
