@@ -1,0 +1,51 @@
+"""A network behind the statistics of its training inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Standardised"]
+
+
+class Standardised(nn.Module):
+    """A network that is given standardised inputs, each column by mean and deviation in training.
+
+    Parameters
+    ----------
+    network : nn.Module
+    widths : mapping of str to int
+        The inputs, in the order in which their columns stand in `mean` and `scale`.
+    mean, scale : Tensor, shape (sum of widths,)
+    """
+
+    def __init__(
+        self, network: nn.Module, widths: Mapping[str, int], mean: Tensor, scale: Tensor
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.widths = dict(widths)
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    def _prepared(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+        means = torch.split(self.get_buffer("mean"), list(self.widths.values()))
+        scales = torch.split(self.get_buffer("scale"), list(self.widths.values()))
+        prepared = {}
+        for name, mean, scale in zip(self.widths, means, scales):
+            x = inputs[name]
+            true = torch.arange(x.shape[1], device=x.device) < lengths[name][:, None]
+            prepared[name] = torch.where(true[..., None], (x - mean) / scale, 0.0)
+        return prepared
+
+    def represent(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:
+        """Return the network's representation, shape (batch, k)."""
+        represented: Tensor = self.network.represent(self._prepared(inputs, lengths), lengths)
+        return represented
+
+    def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:
+        """Return the network's outputs, shape (batch, n_outputs)."""
+        outputs: Tensor = self.network(self._prepared(inputs, lengths), lengths)
+        return outputs
