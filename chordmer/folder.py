@@ -36,7 +36,14 @@ SCHEMA = 1
 
 #: Names of the classes that may be saved; a manifest that names another is refused.
 KINDS = (
+    "BiLSTMBroad",
+    "BiLSTMClassifier",
+    "BiLSTMRegressor",
     "BroadLearningClassifier",
+    "BroadLearningRegressor",
+    "BroadOnNetwork",
+    "CBSAClassifier",
+    "CBSARegressor",
     "Chord2Vec",
     "EmotionRecognizer",
     "SymbolicDescriptors",
