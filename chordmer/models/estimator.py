@@ -87,8 +87,9 @@ class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_outputs: int,
         weights: NDArray[np.float64] | None,
         groups: Sequence[Any] | None,
-        strategy: Training,
+        strategy: Training | None,
     ) -> None:
+        """Build the network and train it; without a strategy leave its weights as drawn."""
         random = check_random_state(self.random_state)
         seed = int(random.randint(np.iinfo(np.int32).max))
         device = device_of(self.device)
@@ -97,28 +98,50 @@ class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             network = self._build(dict(self.widths_), n_outputs)
             mean, scale = map(torch.from_numpy, frame_moments(samples, self.widths_))
             self.module_ = Standardised(network, self.widths_, mean, scale)
-            self.history_ = train(
-                self.module_,
-                samples,
-                targets,
-                widths=self.widths_,
-                training=strategy,
-                device=device,
-                random=random,
-                weights=weights,
-                groups=groups,
-            )
+            self.history_ = []
+            if strategy is None:
+                self._settle(samples)
+            else:
+                self.history_ = train(
+                    self.module_,
+                    samples,
+                    targets,
+                    widths=self.widths_,
+                    training=strategy,
+                    device=device,
+                    random=random,
+                    weights=weights,
+                    groups=groups,
+                )
         self._note_size()
 
     def _note_size(self) -> None:
         self.module_.eval()
         self.n_parameters_ = sum(weights.numel() for weights in self.module_.parameters())
 
+    def _settle(self, samples: list[Sample]) -> None:
+        """Let normalisation layers take their statistics from one pass over the samples."""
+        self.module_.train()
+        layers: list[Any] = [
+            part for part in self.module_.modules() if hasattr(part, "running_mean")
+        ]
+        momenta = [part.momentum for part in layers]
+        for part in layers:
+            # None makes the running statistics the mean over all batches.
+            part.momentum = None
+        self._forward(samples, represent=True)
+        for part, momentum in zip(layers, momenta):
+            part.momentum = momentum
+
     def _run(self, X: Any, lengths: ArrayLike | None, *, represent: bool) -> NDArray[np.float32]:
         check_is_fitted(self, "module_")
         samples = self._samples(X, lengths, reset=False)
+        self.module_.eval()
+        return self._forward(samples, represent=represent)
+
+    def _forward(self, samples: list[Sample], *, represent: bool) -> NDArray[np.float32]:
         device = device_of(self.device)
-        self.module_.to(device).eval()
+        self.module_.to(device)
         forward = self.module_.represent if represent else self.module_
         # Sequences of like length share a batch, so that little of it is padding.
         order = np.argsort([max(map(len, sample.values())) for sample in samples], kind="stable")

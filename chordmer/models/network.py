@@ -81,7 +81,32 @@ class NetworkClassifier(ClassifierMixin, Network):
         ValueError
             If an array or a parameter is impossible; it names the sample or the parameter.
         """
-        strategy = self._strategy()
+        return self._learn(X, y, lengths, groups, sample_weight, self._strategy())
+
+    def draw(self, X: Any, y: Any, *, lengths: ArrayLike | None = None) -> Self:
+        """Leave the network's weights as they are drawn, and take statistics of `X` only.
+
+        Its `transform` is then a random map, for a Broad Learning System to read.
+
+        Parameters
+        ----------
+        X, y, lengths : as for `fit`
+
+        Returns
+        -------
+        self
+        """
+        return self._learn(X, y, lengths, None, None, None)
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        lengths: ArrayLike | None,
+        groups: Sequence[Any] | None,
+        sample_weight: ArrayLike | None,
+        strategy: Training | None,
+    ) -> Self:
         self._check_parameters()
         samples = self._samples(X, lengths, reset=True)
         _require(y)
@@ -91,7 +116,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError("the samples are of 1 class; a classifier needs 2 or more")
-        if isinstance(strategy.class_weight, Mapping):
+        if strategy is not None and isinstance(strategy.class_weight, Mapping):
             strategy = Training(**strategy.get_params())
             strategy.class_weight = self._weights_by_code(strategy.class_weight)
         weights = _check_weights(sample_weight, samples)

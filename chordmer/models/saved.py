@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from chordmer.errors import ModelError
+from chordmer.models.known import known_class
 from chordmer.models.standardised import Standardised
 from chordmer.models.training import Training
 
-__all__ = ["Parts", "describe", "rebuild"]
+__all__ = [
+    "Parts",
+    "arrays_of",
+    "describe",
+    "merge_parts",
+    "parameters_from_json",
+    "parameters_to_json",
+    "rebuild",
+]
 
 #: What a model folder needs of an estimator: a manifest for JSON, and arrays by name.
 Parts = tuple[dict[str, Any], dict[str, NDArray[Any]]]
@@ -21,14 +31,9 @@ Parts = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 def describe(model: Any) -> Parts:
     """Return the parts of a fitted `model` that do not depend on what its outputs mean."""
-    parameters = model.get_params(deep=False)
-    seed = parameters["random_state"]
-    parameters["random_state"] = seed if isinstance(seed, int) else None
-    if model.training is not None:
-        parameters["training"] = _strategy_to_json(model.training)
     manifest = {
         "kind": type(model).__name__,
-        "parameters": parameters,
+        "parameters": parameters_to_json(model.get_params(deep=False)),
         "widths": dict(model.widths_),
         "array_input": hasattr(model, "n_features_in_"),
         "feature_names": list(getattr(model, "feature_names_in_", [])),
@@ -54,7 +59,7 @@ def rebuild(
     """
     left = dict(arrays)
     try:
-        model = cls(**_parameters(manifest["parameters"]))
+        model = cls(**parameters_from_json(manifest["parameters"], source=source))
         model._strategy()
         model._check_parameters()
         widths = {str(name): _width(width) for name, width in manifest["widths"].items()}
@@ -69,6 +74,8 @@ def rebuild(
         names = list(manifest["feature_names"])
         if names and (len(names) != sum(widths.values()) or set(map(type, names)) != {str}):
             raise ValueError("the names of the features are not one string a column")
+    except ModelError:
+        raise
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"odd parameters: {error}", source=source, stage="manifest") from error
     wanted = {
@@ -92,27 +99,66 @@ def rebuild(
     return model
 
 
-def _strategy_to_json(training: Training) -> dict[str, Any]:
-    parameters: dict[str, Any] = training.get_params()
-    if isinstance(training.class_weight, Mapping):
+def parameters_to_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return constructor parameters as JSON can say them; estimators among them by class name."""
+    return {name: _to_json(value) for name, value in parameters.items()}
+
+
+def parameters_from_json(written: Mapping[str, Any], *, source: object) -> dict[str, Any]:
+    """Return constructor parameters as they were before `parameters_to_json`.
+
+    Raises
+    ------
+    ModelError
+        If an estimator among them is of an unknown class.
+    ValueError, TypeError
+        If it has other parameters.
+    """
+    return {str(name): _from_json(value, source) for name, value in written.items()}
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, BaseEstimator):
+        parameters = parameters_to_json(value.get_params(deep=False))
+        return {"estimator": type(value).__name__, "parameters": parameters}
+    if isinstance(value, Mapping):
         # JSON's own keys are strings only.
-        parameters["class_weight"] = [[k, v] for k, v in training.class_weight.items()]
-    return parameters
+        return {"pairs": [[_to_json(key), _to_json(item)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return [_to_json(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    # A generator cannot be written; what it drew is in the arrays.
+    return None if isinstance(value, np.random.RandomState) else value
 
 
-def _parameters(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Return constructor parameters as they were before JSON: tuples, and a Training."""
-    parameters = {str(name): _hashable(value) for name, value in written.items()}
-    training = parameters.get("training")
-    if isinstance(training, Mapping):
-        weights = training.get("class_weight")
-        known = dict(weights) if isinstance(weights, list) else weights
-        parameters["training"] = Training(**{**training, "class_weight": known})
-    return parameters
+def _from_json(value: Any, source: object) -> Any:
+    if isinstance(value, list):
+        return tuple(_from_json(item, source) for item in value)
+    if isinstance(value, Mapping) and "estimator" in value:
+        kind = value["estimator"]
+        cls = Training if kind == "Training" else known_class(kind, source=source)
+        return cls(**parameters_from_json(value["parameters"], source=source))
+    if isinstance(value, Mapping):
+        return {key: item for key, item in _from_json(value["pairs"], source)}
+    return value
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+def merge_parts(parts: Mapping[str, Parts]) -> Parts:
+    """Return several parts as one, their arrays named ``part.array``."""
+    manifest = {name: written for name, (written, _) in parts.items()}
+    arrays = {
+        f"{name}.{key}": array for name, (_, own) in parts.items() for key, array in own.items()
+    }
+    return manifest, arrays
+
+
+def arrays_of(part: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of one part, as they were named before `merge_parts`."""
+    start = f"{part}."
+    return {
+        name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)
+    }
 
 
 def _width(value: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,8 @@ class Standardised(nn.Module):
 
     def represent(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:
         """Return the network's representation, shape (batch, k)."""
-        represented: Tensor = self.network.represent(self._prepared(inputs, lengths), lengths)
+        network: Any = self.network
+        represented: Tensor = network.represent(self._prepared(inputs, lengths), lengths)
         return represented
 
     def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:

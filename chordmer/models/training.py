@@ -94,20 +94,21 @@ class Training(BaseEstimator):
 
     def check(self) -> None:
         """Raise ValueError if the strategy is impossible."""
+        value: Any
         for name in ("batch_size", "max_epochs", "lr_step", "patience"):
             value = getattr(self, name)
             if name == "patience" and value is None:
                 continue
-            if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+            if not _is_number(value, numbers.Integral) or value < 1:
                 raise ValueError(f"{name} must be a whole number of 1 or more, not {value!r}")
         bounds = {"learning_rate": 10.0, "lr_decay": 1.0, "weight_decay": 1e6, "clip": 1e9}
         for name, most in bounds.items():
             value = getattr(self, name)
             if name == "clip" and value is None:
                 continue
-            if not (isinstance(value, numbers.Real) and 0 <= value <= most):
+            if not (_is_number(value, numbers.Real) and 0 <= value <= most):
                 raise ValueError(f"{name} must lie between 0 and {most:g}, not {value!r}")
-        if not (isinstance(self.validation, numbers.Real) and 0 <= self.validation < 1):
+        if not (_is_number(self.validation, numbers.Real) and 0 <= self.validation < 1):
             raise ValueError(f"validation must lie in [0, 1), not {self.validation!r}")
         if self.lr_schedule not in _SCHEDULES:
             raise ValueError(f"lr_schedule must be one of {_SCHEDULES}, not {self.lr_schedule!r}")
@@ -254,6 +255,10 @@ def train(
     ]
 
 
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def _class_weights(wanted: Any, codes: NDArray[Any]) -> NDArray[np.float64]:
     """Return the weight of each sample; a dict goes by class code here."""
     present = np.unique(codes)
@@ -301,7 +306,7 @@ class _Data(Dataset[tuple[Sample, tuple[Any, float]]]):
         self.samples, self.targets, self.weights = samples, targets, weights
 
     def part(self, chosen: NDArray[np.bool_]) -> _Data:
-        rows = np.flatnonzero(chosen)
+        rows = np.flatnonzero(chosen).tolist()
         return _Data([self.samples[i] for i in rows], self.targets[rows], self.weights[rows])
 
     def __len__(self) -> int:

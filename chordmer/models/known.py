@@ -1,0 +1,35 @@
+"""The classes that a model folder may name, and where each lives: a fixed list, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from chordmer.errors import ModelError
+from chordmer.folder import KINDS
+
+__all__ = ["KNOWN", "known_class"]
+
+#: Where each class lives. A name from a file is looked up here, never imported.
+KNOWN: Mapping[str, str] = {
+    "BiLSTMBroad": "chordmer.models.bilstm",
+    "BiLSTMClassifier": "chordmer.models.bilstm",
+    "BiLSTMRegressor": "chordmer.models.bilstm",
+    "BroadLearningClassifier": "chordmer.models.broad",
+    "BroadLearningRegressor": "chordmer.models.broad",
+    "BroadOnNetwork": "chordmer.models.broad_network",
+}
+
+
+def known_class(kind: Any, *, source: object) -> Any:
+    """Return the class of this name.
+
+    Raises
+    ------
+    ModelError
+        If chordmer has no such model; `source` is the folder that it names.
+    """
+    if not isinstance(kind, str) or kind not in KNOWN or kind not in KINDS:
+        raise ModelError("unknown class", source=source, stage="manifest", value=kind)
+    return getattr(import_module(KNOWN[kind]), kind)
