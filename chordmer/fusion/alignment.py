@@ -1,0 +1,66 @@
+"""Padded sequences of different lengths: what lies beyond an end, means, and one time grid.
+
+Sequences are tensors (batch, time, d) with lengths (batch,); a length of 0 is a sequence that is
+not there.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["clear", "mask", "mean", "resample"]
+
+
+def mask(lengths: Tensor, time: int) -> Tensor:
+    """Return (batch, time), true where there is a frame.
+
+    >>> mask(torch.tensor([2, 0]), 3).int().tolist()
+    [[1, 1, 0], [0, 0, 0]]
+    """
+    return torch.arange(time, device=lengths.device) < lengths[:, None]
+
+
+def clear(frames: Tensor, lengths: Tensor) -> Tensor:
+    """Return `frames` with everything beyond the lengths 0, whatever stood there, NaN included."""
+    return frames.masked_fill(~mask(lengths, frames.shape[1])[:, :, None], 0.0)
+
+
+def mean(frames: Tensor, lengths: Tensor) -> Tensor:
+    """Return the mean frame, (batch, d), of `frames` that are 0 beyond the lengths.
+
+    That of no frames is 0.
+    """
+    return frames.sum(dim=1) / lengths.clamp(min=1)[:, None]
+
+
+def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
+    """Return sequences on grids of `steps` equal cells, (batch, max(1, *steps), d), 0 beyond them.
+
+    Frame i of L covers i / L to (i + 1) / L of a sequence's time, cell j of T covers j / T to
+    (j + 1) / T, and each cell is the mean of the frames under it, weighted by how much of the cell
+    each covers. So many frames are pooled, few are repeated, and the mean over time is kept.
+
+    Parameters
+    ----------
+    frames : Tensor, shape (batch, time, d)
+        0 beyond the lengths, see `clear`.
+    lengths, steps : Tensor of int64, shape (batch,)
+
+    Examples
+    --------
+    >>> ramp = torch.tensor([[[0.0], [1.0], [2.0]]])
+    >>> resample(ramp, torch.tensor([3]), torch.tensor([2]))[0, :, 0].tolist()
+    [0.3333333432674408, 1.6666667461395264]
+    """
+    cells = max(1, int(steps.max()))
+    if torch.equal(lengths, steps) and frames.shape[1] >= cells:
+        return frames[:, :cells]
+    size, count = lengths[:, None, None], steps[:, None, None]
+    cell = torch.arange(cells, device=frames.device)[:, None]
+    frame = torch.arange(frames.shape[1], device=frames.device)
+    # In units of 1 / (size * count), where every border is an integer and so exact.
+    start = torch.maximum(cell * size, frame * count)
+    end = torch.minimum((cell + 1) * size, (frame + 1) * count)
+    share = (end - start).clamp(min=0) * (cell < count) * (frame < size)
+    return (share.to(frames.dtype) / size.clamp(min=1)) @ frames
