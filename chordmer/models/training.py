@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_class_weight
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler, ProgressBar
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.utils.data import Dataset
+from tqdm import tqdm
 
 from chordmer.models.sequences import Sample, pad
 
@@ -55,7 +56,7 @@ class Training(BaseEstimator):
     clip : float or None, default 5.0
         Largest norm of the gradient; recurrent networks want one.
     verbose : int, default 0
-        1 shows a progress bar; 2 a line an epoch too.
+        1 shows a progress bar over the epochs, with the losses; 2 a line an epoch.
 
     Examples
     --------
@@ -290,13 +291,32 @@ def _callbacks(training: Training, *, validated: bool) -> list[tuple[str, Callba
     }
     if training.lr_schedule != "constant":
         callbacks.append(("rate", LRScheduler(**settings[training.lr_schedule])))
-    if training.verbose:
-        callbacks.append(("bar", ProgressBar()))
+    if training.verbose == 1:
+        callbacks.append(("progress", _Progress(training.max_epochs)))
     return callbacks
 
 
 def _say_nothing(*_: Any) -> None:
     pass
+
+
+class _Progress(Callback):
+    """One bar for the whole run; skorch's own starts again with every epoch."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_begin(self, net: NeuralNet, **_: Any) -> None:
+        self.bar = tqdm(total=self.epochs, unit="epoch")
+
+    def on_epoch_end(self, net: NeuralNet, **_: Any) -> None:
+        row = net.history[-1]
+        losses = {name: row[name] for name in ("train_loss", "valid_loss") if name in row}
+        self.bar.set_postfix({name: f"{loss:.4g}" for name, loss in losses.items()})
+        self.bar.update()
+
+    def on_train_end(self, net: NeuralNet, **_: Any) -> None:
+        self.bar.close()
 
 
 class _Data(Dataset[tuple[Sample, tuple[Any, float]]]):
