@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chordmer.features.symbolic import SymbolicDescriptors
     from chordmer.features.tempo import estimate_tempo
     from chordmer.io import read_audio, read_lyrics, read_midi, read_score, read_symbolic, render
-    from chordmer.models.broad import BroadLearningClassifier
+    from chordmer.models.broad import BroadLearningClassifier, BroadLearningRegressor
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
     from chordmer.track import Frames, Track
@@ -34,6 +34,7 @@ __version__ = "0.1.0.dev0"
 _HOME = {
     "AudioDescriptors": "chordmer.features.descriptors",
     "BroadLearningClassifier": "chordmer.models.broad",
+    "BroadLearningRegressor": "chordmer.models.broad",
     "Chord2Vec": "chordmer.features.chord2vec",
     "ChordmerError": "chordmer.errors",
     "Chords": "chordmer.features.chords",
@@ -65,6 +66,7 @@ _HOME = {
 __all__ = [
     "AudioDescriptors",
     "BroadLearningClassifier",
+    "BroadLearningRegressor",
     "Chord2Vec",
     "ChordmerError",
     "Chords",

@@ -29,7 +29,15 @@ from numpy.typing import NDArray
 
 from chordmer.errors import ModelError
 
-__all__ = ["KINDS", "SCHEMA", "load_folder", "pack_words", "save_folder", "unpack_words"]
+__all__ = [
+    "KINDS",
+    "SCHEMA",
+    "check_expected",
+    "load_folder",
+    "pack_words",
+    "save_folder",
+    "unpack_words",
+]
 
 #: Version of the layout; a reader refuses every other one.
 SCHEMA = 1
@@ -151,7 +159,7 @@ def load_folder(
     if described != manifest.pop("arrays"):
         raise ModelError("the manifest lists others", source=file, stage="arrays", value=described)
     if expected is not None:
-        _check_expected(file, arrays, expected)
+        check_expected(arrays, expected, source=file)
     del manifest["sha256"]
     return manifest, arrays
 
@@ -381,12 +389,16 @@ def _decode_arrays(path: Path, data: bytes) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _check_expected(
-    path: Path, arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, tuple[str, Shape]]
+def check_expected(
+    arrays: Mapping[str, NDArray[Any]],
+    expected: Mapping[str, tuple[str, Shape]],
+    *,
+    source: object,
 ) -> None:
+    """Raise ModelError, naming `source`, unless `arrays` are as `load_folder` expects them."""
     if arrays.keys() != expected.keys():
         odd = sorted(arrays.keys() ^ expected.keys())
-        raise ModelError("arrays are missing or added", source=path, stage="arrays", value=odd)
+        raise ModelError("arrays are missing or added", source=source, stage="arrays", value=odd)
     lengths: dict[str, int] = {}
     for name, (dtype, shape) in expected.items():
         array = arrays[name]
@@ -397,4 +409,4 @@ def _check_expected(
         if not fits:
             found = f"{array.dtype.name} {array.shape}"
             problem = f"{name!r} should be {dtype} of shape {shape}"
-            raise ModelError(problem, source=path, stage="arrays", value=found)
+            raise ModelError(problem, source=source, stage="arrays", value=found)

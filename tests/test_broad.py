@@ -11,14 +11,19 @@ from sklearn.linear_model import Lasso, Ridge
 from sklearn.model_selection import train_test_split
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from chordmer import BroadLearningClassifier
+from chordmer import BroadLearningClassifier, BroadLearningRegressor
 from chordmer.errors import ModelError
 from chordmer.folder import load_folder, save_folder
-from chordmer.models.broad import sparse_code
+from chordmer.models.broad_nodes import sparse_code
 from chordmer.models.inference import softmax
 
 
-@parametrize_with_checks([BroadLearningClassifier(n_enhancement_nodes=50, random_state=0)])
+@parametrize_with_checks(
+    [
+        BroadLearningClassifier(n_enhancement_nodes=50, random_state=0),
+        BroadLearningRegressor(n_enhancement_nodes=50, random_state=0),
+    ]
+)
 def test_the_contract_of_scikit_learn(estimator, check, monkeypatch):
     # Without it scikit-learn leaves out the check that its array dispatch changes nothing.
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
@@ -110,7 +115,7 @@ def test_the_sparse_autoencoder_solves_the_lasso():
     random = np.random.default_rng(0)
     Z = random.normal(size=(300, 6))
     nodes = np.tanh(Z @ random.normal(size=(6, 4)))
-    ours = sparse_code(Z, nodes, 0.05)
+    ours = sparse_code(nodes.T @ nodes / 300, nodes.T @ Z / 300, 0.05)
     lasso = Lasso(alpha=0.05, fit_intercept=False, tol=1e-10, max_iter=100_000)
     expected = np.column_stack([lasso.fit(nodes, Z[:, j]).coef_ for j in range(6)]).T
     np.testing.assert_allclose(ours, expected, atol=2e-3)
@@ -119,8 +124,8 @@ def test_the_sparse_autoencoder_solves_the_lasso():
 
 def test_a_wide_penalty_silences_every_node():
     random = np.random.default_rng(0)
-    Z = random.normal(size=(50, 3))
-    assert (sparse_code(Z, Z @ random.normal(size=(3, 2)), 100.0) == 0).all()
+    gram = np.cov(random.normal(size=(2, 50)))
+    assert (sparse_code(gram, random.normal(size=(2, 3)), 100.0) == 0).all()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(iris):
@@ -231,8 +236,9 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, fitted):
             BroadLearningClassifier.load(tmp_path / "other")
 
     refused("fit together", manifest={**manifest, "classes": [0, 1]})
-    refused("fit together", manifest={**manifest, "temperature": -1.0})
+    refused("dtype", manifest={**manifest, "dtype": "float16"})
+    refused("odd parameters", manifest={**manifest, "classes": [2, 1, 0]})
     refused("odd parameters", manifest={**manifest, "parameters": {"depth": 3}})
     refused("odd parameters", manifest={**manifest, "parameters": {"alpha": -3}})
-    refused("n_classes", arrays={**arrays, "coef": arrays["coef"][:, :2]})
+    refused("n_outputs", arrays={**arrays, "coef": arrays["coef"][:, :2]})
     refused("fit together", arrays={**arrays, "coef": arrays["coef"][:-1]})

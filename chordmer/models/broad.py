@@ -7,49 +7,39 @@ System Without the Need for Deep Architecture", IEEE Trans. Neural Networks and 
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
 
-from chordmer.errors import ModelError
-from chordmer.folder import load_folder, save_folder
-from chordmer.models.inference import broad_nodes, softmax
+from chordmer.models.broad_nodes import Matrix
+from chordmer.models.broad_system import BroadLearningSystem
+from chordmer.models.inference import softmax
+from chordmer.models.temperature import TEMPERATURES, best_temperature, log_losses
 
-__all__ = ["BroadLearningClassifier", "sparse_code"]
+__all__ = ["BroadLearningClassifier", "BroadLearningRegressor"]
 
-_ADMM_STEPS = 50
-
-#: The arrays of a saved model: dtype and shape.
-_ARRAYS: dict[str, tuple[str, tuple[int | str, ...]]] = {
-    "mean": ("float64", ("n_features",)),
-    "scale": ("float64", ("n_features",)),
-    "feature_weights": ("float64", ("n_features", "n_feature_nodes")),
-    "enhancement_weights": ("float64", ("n_feature_nodes", "n_enhancement_nodes")),
-    "enhancement_bias": ("float64", ("n_enhancement_nodes",)),
-    "coef": ("float64", ("n_nodes", "n_classes")),
-    "intercept": ("float64", ("n_classes",)),
-    "gram": ("float64", ("n_columns", "n_columns")),
-    "cross": ("float64", ("n_columns", "n_classes")),
-}
+#: Of one call; one number needs no more, and the leave-one-out outputs of many would take long.
+_CALIBRATION_ROWS = 4096
 
 
-class BroadLearningClassifier(ClassifierMixin, BaseEstimator):
+class BroadLearningClassifier(ClassifierMixin, BroadLearningSystem):
     """Classify by a ridge regression on random feature nodes and enhancement nodes.
 
     Inputs are standardised. Each group of feature nodes is a random linear map, fine-tuned by a
     sparse autoencoder so that the nodes rebuild the input from few of them (equations 1 and 8 to
     11 of the paper). Enhancement nodes are `tanh` of an orthonormal random map of all feature
     nodes (equation 2). The output weights solve a ridge regression on the class indicators
-    (equation 3) exactly, by a Cholesky factor of the Gram matrix. Everything is float64.
+    (equation 3) exactly, by a Cholesky factor of the Gram matrix.
+
+    It grows in three directions, and is each time what a fit of the same nodes to all the samples
+    would be, but for rounding (1e-8, relative, where the problem is well conditioned):
+    `partial_fit` adds samples, `add_enhancement_nodes` and `add_feature_nodes` add nodes. Nodes,
+    once drawn, stay as they are, and so do the mean and scale of the inputs.
 
     Parameters
     ----------
@@ -68,281 +58,304 @@ class BroadLearningClassifier(ClassifierMixin, BaseEstimator):
         Standard deviation of the enhancement nodes before `tanh`: small is nearly linear, large is
         nearly binary.
     random_state : int, RandomState or None, default None
-        Draws the maps. The same number gives the same model.
+        Draws the maps. The same number gives the same model, also of nodes added later.
 
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
+        Of an indicator matrix, the numbers of its columns.
+    multilabel_ : bool
+        Whether a sample may be of several classes, or of none: `y` was an indicator matrix.
     n_features_in_ : int
     mean_, scale_ : ndarray, shape (n_features,)
-        Of the inputs.
+        Of the inputs, those of the first `fit` or `partial_fit`.
     feature_weights_ : ndarray, shape (n_features, n_f)
-        From standardised inputs to feature nodes, ``n_f = n_feature_groups * n_feature_nodes``.
+        From standardised inputs to feature nodes, ``n_f = n_feature_groups * n_feature_nodes`` and
+        those added.
     enhancement_weights_, enhancement_bias_ : ndarray, shapes (n_f, n_e) and (n_e,)
         From feature nodes to enhancement nodes.
     coef_, intercept_ : ndarray, shapes (n_f + n_e, n_classes) and (n_classes,)
-    gram_, cross_ : ndarray, shapes (n_f + n_e + 1,) * 2 and (n_f + n_e + 1, n_classes)
-        ``A.T @ A`` and ``A.T @ Y``, A being the nodes and a last column of ones: all that a
-        solution needs of the samples, so that more samples can be added to it.
+    gram_, cross_ : ndarray of float64, shapes (n_f + n_e + 1,) * 2 and (n_f + n_e + 1, n_classes)
+        ``A.T @ A`` and ``A.T @ Y``, A being the nodes and a last column of ones, each row times
+        the root of its weight: all that a solution needs of the samples.
     temperature_ : float
         What decision values are divided by before the softmax of `predict_proba`.
+    calibration_ : ndarray of float64, shape (65,)
+        Log losses of held-out samples, by temperature (`chordmer.models.temperature`).
 
     Notes
     -----
-    Ridge outputs are no probabilities. `temperature_` is the one under which the leave-one-out
-    decision values (exact, from the diagonal of the hat matrix) have the least log loss, so it is
-    fitted on values the model did not fit itself, at the price of one division. Where samples come
-    in groups, as clips of a song do, calibrate again on held-out groups.
+    *Memory* is in proportion to the square of the number of nodes, whatever the number of samples:
+    they are heard a thousand rows at a time. A row costs m**2 products, m being the number of
+    nodes, and a solution m**3 / 3, so `partial_fit` is best given m / 3 samples or more at once.
+
+    *Weights* count: a sample of weight 2 is two samples. A `fit` in which weights are whole numbers
+    is a `fit` in which the samples are repeated.
+
+    *Precision.* Samples in float32 have nodes, maps, weights and outputs in float32; sums and
+    solution stay in float64. Outputs then differ from those in float64 by about 1e-4 of their
+    size. Anything else is float64.
+
+    *Probabilities.* Ridge outputs are none. `temperature_` is the one under which the leave-one-out
+    outputs (exact, from the diagonal of the hat matrix, of at most 4,096 samples evenly spread over
+    the rows) have the least log loss, so it is fitted on values the model did not fit itself.
+    `partial_fit` adds to `calibration_` the log losses of the new samples, left out one by one of
+    the model after it heard them; those of earlier samples stay what they were when these were
+    new. Where nodes are added, all is calibrated anew. Where samples come in groups, as clips of a
+    song do, calibrate again on held-out groups.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
-    >>> bls = BroadLearningClassifier(random_state=0).fit(X, y)
+    >>> bls = BroadLearningClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> bls = bls.partial_fit(X[1::2], y[1::2])
+    >>> bls = bls.add_enhancement_nodes(50, X, y)
     >>> bool(bls.score(X, y) > 0.95)
     True
     """
 
-    def __init__(
-        self,
-        *,
-        n_feature_groups: int = 10,
-        n_feature_nodes: int = 10,
-        n_enhancement_nodes: int = 200,
-        alpha: float = 1.0,
-        sparsity: float = 1e-3,
-        shrinkage: float = 0.8,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.n_feature_groups = n_feature_groups
-        self.n_feature_nodes = n_feature_nodes
-        self.n_enhancement_nodes = n_enhancement_nodes
-        self.alpha = alpha
-        self.sparsity = sparsity
-        self.shrinkage = shrinkage
-        self.random_state = random_state
+    _own_sums: ClassVar[Mapping[str, tuple[int, ...]]] = {"calibration": TEMPERATURES.shape}
 
-    def fit(self, X: Any, y: Any) -> BroadLearningClassifier:
+    calibration_: Matrix
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BroadLearningClassifier:
         """Draw and tune the nodes, solve for the output weights, calibrate.
 
         Parameters
         ----------
         X : array_like, shape (n_samples, n_features)
-        y : array_like, shape (n_samples,)
+        y : array_like, shape (n_samples,) or (n_samples, n_classes)
+            A class each, or an indicator matrix of 0 and 1.
+        sample_weight : array_like, shape (n_samples,), optional
+            Not negative. Default: all 1.
 
         Returns
         -------
         self
         """
-        self._check_parameters()
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError("the samples are of 1 class; a classifier needs 2 or more")
-        self._fit_nodes(X, check_random_state(self.random_state))
-        nodes = np.column_stack([self._nodes(X), np.ones(len(X))])
-        targets = np.eye(len(self.classes_))[codes]
-        self.gram_ = nodes.T @ nodes
-        self.cross_ = nodes.T @ targets
-        factor = self._solve()
-        self.temperature_ = self._calibrate(nodes, codes, factor)
-        return self
+        return self._first(X, y, sample_weight, None)
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+    ) -> BroadLearningClassifier:
+        """Learn from more samples; the first call draws and tunes the nodes.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array_like
+            As in `fit`. Nodes are tuned to the first samples only, so let these be like the rest.
+        classes : array_like, shape (n_classes,), optional
+            All classes there will be; needed at the first call, unless `y` is an indicator matrix.
+
+        Returns
+        -------
+        self
+        """
+        if not hasattr(self, "gram_"):
+            if classes is None and np.ndim(y) < 2:
+                raise ValueError("classes must be given at the first call of partial_fit")
+            return self._first(X, y, sample_weight, classes)
+        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"classes are {self.classes_}, not {classes}")
+        return self._partial_fit(*self._check_samples(X, y, sample_weight, first=False))
+
+    def decision_function(self, X: Any) -> NDArray[Any]:
         """Return the ridge outputs, shape (n_samples, n_classes).
 
-        With two classes, that of the second less that of the first, shape (n_samples,).
+        With two classes, that of the second less that of the first, shape (n_samples,). With an
+        indicator matrix, each runs from -1, not of the class, to 1.
         """
         outputs = self._outputs(X)
-        return outputs if outputs.shape[1] > 2 else outputs[:, 1] - outputs[:, 0]
+        values: NDArray[Any] = outputs
+        if self.multilabel_:
+            values = 2 * outputs - 1
+        elif outputs.shape[1] == 2:
+            values = outputs[:, 1] - outputs[:, 0]
+        return values
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability of each class, shape (n_samples, n_classes)."""
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Return the probability of each class, shape (n_samples, n_classes).
+
+        They sum to 1, unless classes were given as an indicator matrix.
+        """
         outputs = self._outputs(X)
-        return softmax(outputs / self.temperature_)
+        probabilities: NDArray[Any] = softmax(self._alternatives(outputs) / self.temperature_)
+        return probabilities[:, 1].reshape(outputs.shape) if self.multilabel_ else probabilities
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the likeliest class of each row, shape (n_samples,)."""
-        codes = self._outputs(X).argmax(axis=1)
-        chosen: NDArray[Any] = self.classes_[codes]
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the likeliest class of each row, shape (n_samples,), or an indicator matrix."""
+        outputs = self._outputs(X)
+        chosen: NDArray[Any] = (
+            (outputs > 0.5).astype(np.int64)
+            if self.multilabel_
+            else self.classes_[outputs.argmax(axis=1)]
+        )
         return chosen
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder of safetensors and JSON."""
-        check_is_fitted(self)
-        seed = self.random_state
-        parameters = {**self.get_params(), "random_state": seed if isinstance(seed, int) else None}
-        manifest = {
-            "kind": "BroadLearningClassifier",
-            "parameters": parameters,
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _first(self, X: Any, y: Any, weight: Any, classes: Any) -> BroadLearningClassifier:
+        X, y, weight = self._check_samples(X, y, weight, first=True)
+        if classes is not None:
+            self.classes_ = np.unique(classes)
+            self._check_known(y)
+        if len(self.classes_) < 2 and not self.multilabel_:
+            raise ValueError("the samples are of 1 class; a classifier needs 2 or more")
+        return self._fit(X, y, weight)
+
+    def _check_targets(self, y: Any, *, first: bool) -> NDArray[Any]:
+        check_classification_targets(y)
+        if y.ndim == 1 or y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        elif type_of_target(y) != "multilabel-indicator":
+            raise ValueError("y must be a class each, or an indicator matrix of 0 and 1")
+        if first:
+            self.multilabel_ = y.ndim == 2
+            self.classes_ = np.arange(y.shape[1]) if self.multilabel_ else np.unique(y)
+        self._check_known(y)
+        return np.asarray(y)
+
+    def _check_known(self, y: NDArray[Any]) -> None:
+        """Raise ValueError if `y` speaks of other classes."""
+        if self.multilabel_:
+            if y.shape[1:] != self.classes_.shape:
+                raise ValueError(
+                    f"y is of shape {y.shape}, but there are {len(self.classes_)} classes"
+                )
+        elif y.ndim != 1 or not np.isin(y, self.classes_).all():
+            raise ValueError(f"y must be of the classes {self.classes_}")
+
+    def _targets(self, y: NDArray[Any]) -> Matrix:
+        if self.multilabel_:
+            return y.astype(np.float64)
+        return np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)]
+
+    def _alternatives(self, values: Any) -> Any:
+        """Return values of alternatives, one of which is true: being of a class or not, or all."""
+        if not self.multilabel_:
+            return values
+        return np.stack([1 - values, values], axis=-1).reshape(-1, 2)
+
+    def _calibrate(self, X: Any, y: Any, weight: Matrix, factor: Matrix, *, fresh: bool) -> None:
+        step = -(-len(X) // _CALIBRATION_ROWS)
+        X, y, weight = X[::step], y[::step], weight[::step]
+        losses = np.zeros(len(TEMPERATURES)) if fresh else self.calibration_
+        for rows, Z, _ in self._blocks(X, weight):
+            targets = self._targets(y[rows])
+            outputs = self._leave_one_out(self._columns(Z), targets, weight[rows], factor)
+            indicator = self._alternatives(targets)
+            repeated = np.repeat(step * weight[rows], len(indicator) // len(targets))
+            losses = losses + log_losses(self._alternatives(outputs), indicator, repeated)
+        self.calibration_ = losses
+        self.temperature_ = best_temperature(losses)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "classes": self.classes_.tolist(),
-            "temperature": self.temperature_,
-            "feature_names": getattr(self, "feature_names_in_", np.array([])).tolist(),
+            "multilabel": self.multilabel_,
         }
-        save_folder(path, manifest, {name: getattr(self, f"{name}_") for name in _ARRAYS})
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> BroadLearningClassifier:
-        """Read a model that `save` wrote.
-
-        Raises
-        ------
-        ModelError
-            If the folder is damaged or holds something else.
-        """
-        manifest, arrays = load_folder(path, kind="BroadLearningClassifier", expected=_ARRAYS)
-        try:
-            model = cls(**manifest["parameters"])
-            model._check_parameters()
-            model.classes_ = np.array(manifest["classes"])
-            model.temperature_ = float(manifest["temperature"])
-            names = np.array(manifest["feature_names"], dtype=object)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"odd parameters: {error}", source=path, stage="manifest") from error
-        for name, array in arrays.items():
-            setattr(model, f"{name}_", array)
-        n_nodes = model.feature_weights_.shape[1] + len(model.enhancement_bias_)
-        agree = (
-            model.classes_.shape == model.intercept_.shape
-            and model.temperature_ > 0
-            and len(names) in (0, len(model.mean_))
-            and len(model.coef_) == n_nodes == len(model.gram_) - 1
-        )
-        if not agree:
-            raise ModelError("its parts do not fit together", source=path, stage="arrays")
-        model.n_features_in_ = len(model.mean_)
-        if len(names):
-            model.feature_names_in_ = names
-        return model
-
-    # --- the parts of fit ------------------------------------------------------------------------
-
-    def _check_parameters(self) -> None:
-        for name in ("n_feature_groups", "n_feature_nodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("n_enhancement_nodes", "sparsity"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
-        for name in ("alpha", "shrinkage"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-
-    def _fit_nodes(self, X: NDArray[np.float64], random: np.random.RandomState) -> None:
-        self.mean_, self.scale_ = X.mean(axis=0), _spread(X)
-        Z = (X - self.mean_) / self.scale_
-        self.feature_weights_ = np.hstack(
-            [
-                sparse_code(Z, self._random_nodes(Z, random), self.sparsity)
-                for _ in range(self.n_feature_groups)
-            ]
-        )
-        nodes = Z @ self.feature_weights_
-        # Unit variance, so that one alpha suits every node; the mean of Z is already 0.
-        self.feature_weights_ /= _spread(nodes)
-        nodes = Z @ self.feature_weights_
-        maps = _orthonormal(nodes.shape[1] + 1, self.n_enhancement_nodes, random)
-        drive = np.column_stack([nodes, np.ones(len(nodes))]) @ maps
-        maps *= self.shrinkage / max(float(drive.std()), 1e-12) if drive.size else 1.0
-        self.enhancement_weights_, self.enhancement_bias_ = maps[:-1], maps[-1]
-
-    def _random_nodes(
-        self, Z: NDArray[np.float64], random: np.random.RandomState
-    ) -> NDArray[np.float64]:
-        nodes = Z @ random.uniform(-1, 1, (Z.shape[1], self.n_feature_nodes))
-        return nodes / _spread(nodes)
-
-    def _nodes(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        return broad_nodes(
-            (X - self.mean_) / self.scale_,
-            self.feature_weights_,
-            self.enhancement_weights_,
-            self.enhancement_bias_,
-        )
-
-    def _solve(self) -> Any:
-        """Solve the ridge from `gram_` and `cross_`; the intercept is not penalised."""
-        penalised = self.gram_.copy()
-        diagonal = np.arange(len(penalised) - 1)
-        penalised[diagonal, diagonal] += self.alpha
-        factor = cho_factor(penalised, lower=True)
-        solution = cho_solve(factor, self.cross_)
-        self.coef_, self.intercept_ = solution[:-1], solution[-1]
-        return factor
-
-    def _calibrate(self, nodes: NDArray[np.float64], codes: NDArray[np.intp], factor: Any) -> float:
-        """Return the temperature with the least leave-one-out log loss."""
-        targets = np.eye(len(self.classes_))[codes]
-        fitted = nodes[:, :-1] @ self.coef_ + self.intercept_
-        leverage = (solve_triangular(factor[0], nodes.T, lower=True) ** 2).sum(axis=0)[:, None]
-        held_out = (fitted - leverage * targets) / np.maximum(1.0 - leverage, 1e-6)
-
-        def log_loss(log_temperature: float) -> float:
-            scaled = held_out / np.exp(log_temperature)
-            own = np.take_along_axis(scaled, codes[:, None], axis=1)[:, 0]
-            return float(np.mean(logsumexp(scaled, axis=1) - own))
-
-        best = minimize_scalar(log_loss, bounds=(np.log(1e-2), np.log(1e2)), method="bounded")
-        return float(np.exp(best.x))
-
-    def _outputs(self, X: Any) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        outputs: NDArray[np.float64] = self._nodes(X) @ self.coef_ + self.intercept_
-        return outputs
+    def _restore(self, facts: Mapping[str, Any]) -> int:
+        self.classes_ = np.array(facts["classes"])
+        self.multilabel_ = bool(facts["multilabel"])
+        if not np.array_equal(np.unique(self.classes_), self.classes_):
+            raise ValueError(f"classes {self.classes_}")
+        self.temperature_ = best_temperature(self.calibration_)
+        return len(self.classes_)
 
 
-def sparse_code(
-    Z: NDArray[np.float64], nodes: NDArray[np.float64], sparsity: float
-) -> NDArray[np.float64]:
-    r"""Return weights of nodes that a sparse autoencoder found for the inputs `Z`.
+class BroadLearningRegressor(RegressorMixin, BroadLearningSystem):
+    """Predict one or more numbers by a ridge regression on feature nodes and enhancement nodes.
 
-    Solves the lasso of the paper's equation 8,
-    :math:`\min_W \frac{1}{2n} \lVert H W - Z \rVert_2^2 + \lambda \lVert W \rVert_1`, by the
-    alternating direction method of multipliers (equations 9 to 11, 50 steps). The fine-tuned nodes
-    are ``Z @ W.T``.
+    See `BroadLearningClassifier`: all it says of nodes, growth, memory, weights and precision holds
+    here too, and the parameters are the same.
 
-    Parameters
+    Attributes
     ----------
-    Z : ndarray, shape (n_samples, n_features)
-        Standardised inputs.
-    nodes : ndarray, shape (n_samples, n_nodes)
-        H, the randomly mapped inputs.
-    sparsity : float
-        lambda. The paper's objective is not divided by n; here it is, so that the meaning does not
-        change with the number of samples.
+    n_features_in_, mean_, scale_, feature_weights_, enhancement_weights_, enhancement_bias_
+        As there.
+    coef_, intercept_ : ndarray, shapes (n_f + n_e, n_outputs) and (n_outputs,)
+    gram_, cross_ : ndarray of float64, shapes (n_f + n_e + 1,) * 2 and (n_f + n_e + 1, n_outputs)
+    flat_ : bool
+        Whether `y` had one dimension, and predictions have.
 
-    Returns
-    -------
-    ndarray, shape (n_features, n_nodes)
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> bls = BroadLearningRegressor(alpha=100.0, random_state=0).fit(X, y)
+    >>> bls.add_feature_nodes(10, X, y, n_enhancement_nodes=20).coef_.shape
+    (330, 1)
     """
-    n = len(Z)
-    factor = cho_factor(nodes.T @ nodes / n + np.eye(nodes.shape[1]))
-    target = nodes.T @ Z / n
-    sparse = np.zeros_like(target)
-    dual = np.zeros_like(target)
-    for _ in range(_ADMM_STEPS):
-        dense = cho_solve(factor, target + sparse - dual)
-        sparse = _soft_threshold(dense + dual, sparsity)
-        dual += dense - sparse
-    return np.ascontiguousarray(sparse.T)
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BroadLearningRegressor:
+        """Draw and tune the nodes, solve for the output weights.
 
-def _soft_threshold(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    shrunk: NDArray[np.float64] = np.sign(values) * np.maximum(np.abs(values) - width, 0.0)
-    return shrunk
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+        y : array_like, shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array_like, shape (n_samples,), optional
+            Not negative. Default: all 1.
 
+        Returns
+        -------
+        self
+        """
+        return self._fit(*self._check_samples(X, y, sample_weight, first=True))
 
-def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the standard deviation of each column, 1 where a column is constant."""
-    spread = values.std(axis=0)
-    tiny = 1e-12 * np.maximum(np.abs(values).max(axis=0), 1e-300)
-    return np.where(spread > tiny, spread, 1.0)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> BroadLearningRegressor:
+        """Learn from more samples; the first call draws and tunes the nodes.
 
+        Parameters
+        ----------
+        X, y, sample_weight : array_like
+            As in `fit`. Nodes are tuned to the first samples only, so let these be like the rest.
 
-def _orthonormal(n_rows: int, n_columns: int, random: np.random.RandomState) -> NDArray[np.float64]:
-    """Return a random matrix with orthonormal columns, or rows where it is wider than tall."""
-    tall = random.standard_normal((max(n_rows, n_columns), min(n_rows, n_columns)))
-    basis = np.linalg.qr(tall)[0]
-    return basis if n_rows >= n_columns else np.ascontiguousarray(basis.T)
+        Returns
+        -------
+        self
+        """
+        if not hasattr(self, "gram_"):
+            return self.fit(X, y, sample_weight)
+        return self._partial_fit(*self._check_samples(X, y, sample_weight, first=False))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the outputs, shape (n_samples,) or (n_samples, n_outputs) as `y` had."""
+        outputs: NDArray[Any] = self._outputs(X)
+        return outputs[:, 0] if self.flat_ else outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _check_targets(self, y: Any, *, first: bool) -> NDArray[Any]:
+        if y.dtype.kind not in "biuf":
+            y = y.astype(np.float64)
+        if first:
+            self.flat_ = y.ndim == 1
+        elif y.shape[1:] != self.cross_.shape[1 + self.flat_ :]:
+            raise ValueError(f"y is of shape {y.shape}, unlike the first")
+        return np.asarray(y)
+
+    def _targets(self, y: NDArray[Any]) -> Matrix:
+        return y.reshape(len(y), -1).astype(np.float64)
+
+    def _facts(self) -> dict[str, Any]:
+        return {"flat": self.flat_, "n_outputs": len(self.intercept_)}
+
+    def _restore(self, facts: Mapping[str, Any]) -> int:
+        self.flat_ = bool(facts["flat"])
+        n_outputs = int(facts["n_outputs"])
+        if self.flat_ and n_outputs != 1:
+            raise ValueError(f"{n_outputs} outputs in one dimension")
+        return n_outputs
