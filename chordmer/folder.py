@@ -54,6 +54,12 @@ KINDS = (
     "CBSARegressor",
     "Chord2Vec",
     "EmotionRecognizer",
+    "LSTMBroad",
+    "MCCBL",
+    "MCCLSTM",
+    "RCNNBL",
+    "RCNNLSTM",
+    "StackedLSTM",
     "SymbolicDescriptors",
     "SymbolicEmotionModel",
 )

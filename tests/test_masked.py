@@ -115,6 +115,14 @@ def test_a_narrow_or_short_input_keeps_one_feature_and_one_frame():
     assert lengths.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("lengths", [[1, 0], [0, 0]])
+def test_one_value_or_none_is_no_lesson_for_the_normalisation(lengths):
+    layer = MaskedConvolution(1, 2, 3).train()
+    maps, _ = layer(torch.randn(2, 1, 1, 1), torch.tensor(lengths))
+    assert maps.isfinite().all()
+    assert layer.normalise.running_mean.tolist() == [0.0, 0.0]
+
+
 def test_inputs_are_joined_by_name_and_an_absent_one_is_zeros():
     inputs = {"b": torch.ones(2, 3, 1), "a": torch.full((2, 4, 2), 5.0)}
     lengths = {"a": torch.tensor([3, 0]), "b": torch.tensor([3, 2])}

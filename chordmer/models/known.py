@@ -19,6 +19,14 @@ KNOWN: Mapping[str, str] = {
     "BroadLearningClassifier": "chordmer.models.broad",
     "BroadLearningRegressor": "chordmer.models.broad",
     "BroadOnNetwork": "chordmer.models.broad_network",
+    "CBSAClassifier": "chordmer.models.cbsa",
+    "CBSARegressor": "chordmer.models.cbsa",
+    "LSTMBroad": "chordmer.models.lstm_broad",
+    "MCCBL": "chordmer.models.baselines",
+    "MCCLSTM": "chordmer.models.baselines",
+    "RCNNBL": "chordmer.models.baselines",
+    "RCNNLSTM": "chordmer.models.baselines",
+    "StackedLSTM": "chordmer.models.lstm_broad",
 }
 
 

@@ -95,7 +95,7 @@ class MaskedConvolution(nn.Module):
         self.surround = nn.ZeroPad2d((before, after, before, after))
         # The normalisation that follows has a bias of its own.
         self.convolve = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False)
-        self.normalise = nn.BatchNorm1d(out_channels)
+        self.normalise = _Normalisation(out_channels)
         self.pool_size = pool_size
 
     def width_after(self, width: int) -> int:
@@ -125,6 +125,17 @@ class MaskedConvolution(nn.Module):
         pooled = F.max_pool2d(maps, self.pool_size)
         left = torch.where(lengths > 0, (lengths // self.pool_size).clamp_min(1), 0)
         return only_true(pooled.transpose(1, 2), left).transpose(1, 2), left
+
+
+class _Normalisation(nn.BatchNorm1d):
+    """Batch normalisation that does not learn from one value a channel, which has no spread."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        if not self.training or frames.numel() > self.num_features:
+            return super().forward(frames)
+        return F.batch_norm(
+            frames, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
 
 
 class MaskedLSTM(nn.Module):
