@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from broad_reference import columns
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, load_iris, make_classification
@@ -38,14 +39,6 @@ def iris():
 @pytest.fixture(scope="module")
 def fitted(iris):
     return BroadLearningClassifier(n_enhancement_nodes=60, random_state=1).fit(*iris)
-
-
-def columns(model, X):
-    """Nodes and a last column of ones, from the definition."""
-    Z = (X - model.mean_) / model.scale_
-    features = Z @ model.feature_weights_
-    drive = features @ model.enhancement_weights_ + model.enhancement_bias_
-    return np.column_stack([features, np.tanh(drive), np.ones(len(X))])
 
 
 def test_outputs_are_those_of_a_ridge_regression_on_the_nodes(iris, fitted):
