@@ -54,6 +54,8 @@ KINDS = (
     "CBSARegressor",
     "Chord2Vec",
     "EmotionRecognizer",
+    "FusionClassifier",
+    "FusionRegressor",
     "LSTMBroad",
     "MCCBL",
     "MCCLSTM",

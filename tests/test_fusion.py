@@ -300,9 +300,19 @@ def test_late_fusion_is_the_weighted_mean_of_the_present(weights, subset):
     raw = np.exp(module.head.log_weights.detach().numpy()) * there
     shares = module.weights(torch.stack(list(present.values()), dim=1)).detach().numpy()
     np.testing.assert_allclose(shares, np.tile(raw / raw.sum(), (3, 1)), rtol=1e-5)
-    mixed = module(inputs, lengths, present).exp().detach().numpy()
-    np.testing.assert_allclose(mixed, np.einsum("bm,bmc->bc", shares, opinions), rtol=1e-4)
-    np.testing.assert_allclose(mixed.sum(axis=1), 1, atol=1e-5)
+    mean_opinion = np.einsum("bm,bmc->bc", shares, opinions)
+    power = np.exp(module.head.log_powers.detach().numpy()[len(subset) - 1])
+    mixed = module(inputs, lengths, present).softmax(dim=1).detach().numpy()
+    sharpened = mean_opinion**power
+    np.testing.assert_allclose(mixed, sharpened / sharpened.sum(axis=1, keepdims=True), rtol=1e-4)
+
+
+def test_late_fusion_starts_as_the_plain_mean_of_probabilities():
+    torch.manual_seed(0)
+    module = LateFusion(WIDTHS, 4, **SMALL).eval()
+    inputs, lengths = batch(WIDTHS, LENGTHS)
+    expected = module.opinions(inputs, lengths).mean(dim=1)
+    torch.testing.assert_close(module(inputs, lengths).exp(), expected)
 
 
 def test_given_weights_are_those_of_the_mixture():

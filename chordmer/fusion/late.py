@@ -26,7 +26,10 @@ class LateFusion(Fusion):
         The mixture is the mean of the models' probabilities, weighted over the present modalities:
         ``"fixed"`` weights are equal, or those of the mapping (positive); ``"learned"`` ones are
         trained with the rest. ``"stacked"``: a linear layer from the models' log-probabilities,
-        averaged over the present modalities, which starts as their plain mean.
+        averaged over the present modalities, which starts as their plain mean. A mean of
+        probabilities is too cautious where modalities know different things (R. Ranjan and T.
+        Gneiting, "Combining Probability Forecasts", J. R. Stat. Soc. B 72, 2010), so the mixture
+        is raised to a trained power, one for each number of present modalities, 1 at first.
     mix : {"probabilities", "outputs"}, default "probabilities"
         ``"outputs"`` mixes outputs as they are, for regression.
     """
@@ -107,6 +110,9 @@ class _Mixture(nn.Module):
             self.log_weights = nn.Parameter(log_weights)
         else:
             self.register_buffer("log_weights", log_weights)
+        self.log_powers = (
+            nn.Parameter(torch.zeros(len(modalities))) if mix == "probabilities" else None
+        )
         self.stack = None
         if weights == "stacked":
             self.stack = nn.Linear((n_outputs + 1) * len(modalities), n_outputs)
@@ -129,18 +135,20 @@ class _Mixture(nn.Module):
         return said, flags > 0
 
     def forward(self, representation: Tensor) -> Tensor:
-        """Return log-probabilities, or outputs, (batch, n_outputs)."""
+        """Return log-probabilities up to a constant, or outputs, (batch, n_outputs)."""
         said, there = self.opinions(representation)
+        count = there.sum(dim=1).clamp(min=1)
+        mixed: Tensor
         if self.stack is not None:
-            share = there / there.sum(dim=1, keepdim=True).clamp(min=1)
-            stacked: Tensor = self.stack(
-                torch.cat([(said * share[:, :, None]).flatten(1), there.to(said.dtype)], dim=1)
-            )
-            return stacked
-        shares = self.shares(there)[:, :, None]
-        if self.mix == "probabilities":
-            return (said + shares).logsumexp(dim=1)
-        return (said * shares.exp()).sum(dim=1)
+            means = said * (there / count[:, None])[:, :, None]
+            mixed = self.stack(torch.cat([means.flatten(1), there.to(said.dtype)], dim=1))
+        elif self.mix == "probabilities":
+            mixed = (said + self.shares(there)[:, :, None]).logsumexp(dim=1)
+        else:
+            mixed = (said * self.shares(there).exp()[:, :, None]).sum(dim=1)
+        if self.log_powers is not None:
+            mixed = mixed * self.log_powers.exp()[count - 1, None]
+        return mixed
 
 
 def _log_weight(weights: str | Mapping[str, float], name: str) -> float:
@@ -148,6 +156,6 @@ def _log_weight(weights: str | Mapping[str, float], name: str) -> float:
         if weights not in ("fixed", "learned", "stacked"):
             raise ValueError(f"weights must be 'fixed', 'learned' or 'stacked', not {weights!r}")
         return 0.0
-    if not weights.get(name, 0.0) > 0:
+    if not 0 < weights.get(name, 0.0) < math.inf:
         raise ValueError(f"the weight of {name!r} must be positive, not {weights.get(name)}")
     return math.log(weights[name])

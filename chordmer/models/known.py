@@ -21,6 +21,8 @@ KNOWN: Mapping[str, str] = {
     "BroadOnNetwork": "chordmer.models.broad_network",
     "CBSAClassifier": "chordmer.models.cbsa",
     "CBSARegressor": "chordmer.models.cbsa",
+    "FusionClassifier": "chordmer.models.fused",
+    "FusionRegressor": "chordmer.models.fused",
     "LSTMBroad": "chordmer.models.lstm_broad",
     "MCCBL": "chordmer.models.baselines",
     "MCCLSTM": "chordmer.models.baselines",
