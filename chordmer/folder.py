@@ -44,6 +44,10 @@ SCHEMA = 1
 
 #: Names of the classes that may be saved; a manifest that names another is refused.
 KINDS = (
+    "AC2DConvStatClassifier",
+    "AC2DConvStatRegressor",
+    "BLSTMRNNClassifier",
+    "BLSTMRNNRegressor",
     "BiLSTMBroad",
     "BiLSTMClassifier",
     "BiLSTMRegressor",
@@ -52,6 +56,10 @@ KINDS = (
     "BroadOnNetwork",
     "CBSAClassifier",
     "CBSARegressor",
+    "CNNLSTMClassifier",
+    "CNNLSTMRegressor",
+    "CNNTransformerClassifier",
+    "CNNTransformerRegressor",
     "Chord2Vec",
     "EmotionRecognizer",
     "FusionClassifier",
@@ -61,6 +69,8 @@ KINDS = (
     "MCCLSTM",
     "RCNNBL",
     "RCNNLSTM",
+    "ResNetClassifier",
+    "ResNetRegressor",
     "StackedLSTM",
     "SymbolicDescriptors",
     "SymbolicEmotionModel",

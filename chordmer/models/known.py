@@ -13,6 +13,10 @@ __all__ = ["KNOWN", "known_class"]
 
 #: Where each class lives. A name from a file is looked up here, never imported.
 KNOWN: Mapping[str, str] = {
+    "AC2DConvStatClassifier": "chordmer.models.cnn",
+    "AC2DConvStatRegressor": "chordmer.models.cnn",
+    "BLSTMRNNClassifier": "chordmer.models.cnn",
+    "BLSTMRNNRegressor": "chordmer.models.cnn",
     "BiLSTMBroad": "chordmer.models.bilstm",
     "BiLSTMClassifier": "chordmer.models.bilstm",
     "BiLSTMRegressor": "chordmer.models.bilstm",
@@ -21,6 +25,10 @@ KNOWN: Mapping[str, str] = {
     "BroadOnNetwork": "chordmer.models.broad_network",
     "CBSAClassifier": "chordmer.models.cbsa",
     "CBSARegressor": "chordmer.models.cbsa",
+    "CNNLSTMClassifier": "chordmer.models.cnn_lstm",
+    "CNNLSTMRegressor": "chordmer.models.cnn_lstm",
+    "CNNTransformerClassifier": "chordmer.models.hybrid",
+    "CNNTransformerRegressor": "chordmer.models.hybrid",
     "FusionClassifier": "chordmer.models.fused",
     "FusionRegressor": "chordmer.models.fused",
     "LSTMBroad": "chordmer.models.lstm_broad",
@@ -28,6 +36,8 @@ KNOWN: Mapping[str, str] = {
     "MCCLSTM": "chordmer.models.baselines",
     "RCNNBL": "chordmer.models.baselines",
     "RCNNLSTM": "chordmer.models.baselines",
+    "ResNetClassifier": "chordmer.models.cnn",
+    "ResNetRegressor": "chordmer.models.cnn",
     "StackedLSTM": "chordmer.models.lstm_broad",
 }
 
