@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chordmer.models.broad import BroadLearningClassifier, BroadLearningRegressor
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
+    from chordmer.recognizer import EmotionRecognizer
     from chordmer.track import Frames, Track
 
 __version__ = "0.1.0.dev0"
@@ -41,6 +42,7 @@ _HOME = {
     "Curve": "chordmer.emotion",
     "EGeMAPS": "chordmer.features.egemaps",
     "Emotion": "chordmer.emotion",
+    "EmotionRecognizer": "chordmer.recognizer",
     "Frames": "chordmer.track",
     "GammatoneFeatures": "chordmer.features.gammatone",
     "LyricEmbedding": "chordmer.features.lyrics",
@@ -73,6 +75,7 @@ __all__ = [
     "Curve",
     "EGeMAPS",
     "Emotion",
+    "EmotionRecognizer",
     "Frames",
     "GammatoneFeatures",
     "LyricEmbedding",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chordmer import __version__
+from chordmer import __version__, cli_train
 from chordmer.emotion import Emotion
 from chordmer.errors import ChordmerError, printable
-from chordmer.track import SYMBOLIC_SUFFIXES
+from chordmer.track import AUDIO_SUFFIXES, LYRICS_SUFFIXES, SYMBOLIC_SUFFIXES, as_track
 
 __all__ = ["main"]
 
@@ -22,13 +23,25 @@ examples:
   chordmer predict song.mid --plot emotion.png
   chordmer predict *.mid --json > emotions.json
   chordmer predict folder/
+  chordmer train songs.csv --recipe default -o my-model
+  chordmer predict --model my-model song.mid --audio song.wav --lyrics song.txt
 """
+#: What a model listens to, and the endings of files that hold it.
+_SUFFIXES = {
+    "symbolic": SYMBOLIC_SUFFIXES,
+    "audio": AUDIO_SUFFIXES,
+    "lyrics": LYRICS_SUFFIXES,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0 all well, 1 a file failed, 2 misused."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
     try:
+        if arguments.command == "train":
+            return cli_train.run(arguments)
+        _check(parser, arguments)
         return _predict(arguments)
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; there is nobody left to tell.
@@ -49,9 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     predict = commands.add_parser(
         "predict",
-        help="tell the emotion of MIDI files and scores",
+        help="tell the emotion of MIDI files and scores, or of what a model of yours listens to",
         description="Tell the emotion of each MIDI file or score: its quadrant of the "
-        "valence-arousal plane with probabilities, and the course over time.",
+        "valence-arousal plane with probabilities, and the course over time. With a model that "
+        "`chordmer train` made, files may be sound or lyrics too, and one piece may come in "
+        "several.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -73,7 +88,22 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--pedal", action="store_true", help="let the sustain pedal lengthen notes"
     )
+    predict.add_argument("--model", metavar="MODEL", help="a folder that `chordmer train` made")
+    predict.add_argument("--audio", metavar="F", help="the sound of the piece, for --model")
+    predict.add_argument("--lyrics", metavar="F", help="the words of the piece, for --model")
+    cli_train.add_parser(commands)
     return parser
+
+
+def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Exit with code 2 where options do not go together."""
+    more = arguments.audio or arguments.lyrics
+    if more and not arguments.model:
+        parser.error("--audio and --lyrics are for a model of yours: add --model")
+    if more and (len(arguments.files) > 1 or Path(arguments.files[0]).is_dir()):
+        parser.error("--audio and --lyrics go with one file")
+    if arguments.model and arguments.pedal:
+        parser.error("--pedal is for the bundled model: a model of yours hears as it learned")
 
 
 def _seconds(text: str) -> float:
@@ -84,18 +114,20 @@ def _seconds(text: str) -> float:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from chordmer.pretrained import predict
-
     several = len(arguments.files) > 1 or Path(arguments.files[0]).is_dir()
-    failed = False
     answers = _Answers(as_json=arguments.json, several=several)
-    for path in _files(arguments.files):
+    try:
+        answer, suffixes = (_own_model if arguments.model else _bundled_model)(arguments)
+    except ChordmerError as error:
+        answers.complain(error, error)
+        answers.close()
+        return 1
+    failed = False
+    for path in _files(arguments.files, suffixes):
         try:
             if isinstance(path, ChordmerError):
                 raise path
-            emotion = predict(
-                path, window=arguments.window, hop=arguments.hop, pedal=arguments.pedal
-            )
+            emotion = answer(path)
             if arguments.plot:
                 _plot(emotion, path, arguments.plot, several)
             answers.say(emotion)
@@ -106,8 +138,34 @@ def _predict(arguments: argparse.Namespace) -> int:
     return int(failed)
 
 
-def _files(named: Sequence[str]) -> Iterator[Path | ChordmerError]:
-    """Yield the files named, and those that chordmer reads inside the folders named."""
+def _bundled_model(arguments: argparse.Namespace) -> tuple[Callable[[Path], Emotion], set[str]]:
+    """Return what answers for a file, and the endings of the files it reads."""
+    from chordmer.pretrained import predict
+
+    def answer(path: Path) -> Emotion:
+        return predict(path, window=arguments.window, hop=arguments.hop, pedal=arguments.pedal)
+
+    return answer, SYMBOLIC_SUFFIXES
+
+
+def _own_model(arguments: argparse.Namespace) -> tuple[Callable[[Path], Any], set[str]]:
+    from chordmer.answers import answer_of
+    from chordmer.recognizer import EmotionRecognizer
+
+    model = EmotionRecognizer.load(arguments.model)
+    named = {"audio": arguments.audio, "lyrics": arguments.lyrics}
+    more: dict[str, Any] = {modality: Path(file) for modality, file in named.items() if file}
+
+    def answer(path: Path) -> Any:
+        track = replace(as_track(path), **more)
+        return answer_of(model, track, window=arguments.window, hop=arguments.hop)
+
+    heard = set[str]().union(*(_SUFFIXES[modality] for modality in model.hearing_.modalities))
+    return answer, heard
+
+
+def _files(named: Sequence[str], suffixes: Collection[str]) -> Iterator[Path | ChordmerError]:
+    """Yield the files named, and those with one of the suffixes inside the folders named."""
     for name in named:
         path = Path(name)
         if not path.is_dir():
@@ -115,16 +173,23 @@ def _files(named: Sequence[str]) -> Iterator[Path | ChordmerError]:
             continue
         found = False
         for inside in sorted(path.rglob("*")):
-            if inside.suffix.lower() in SYMBOLIC_SUFFIXES and inside.is_file():
+            if inside.suffix.lower() in suffixes and inside.is_file():
                 found = True
                 yield inside
         if not found:
-            yield ChordmerError("no MIDI file or score in this folder", source=path)
+            what = "MIDI file or score" if suffixes == SYMBOLIC_SUFFIXES else "file to listen to"
+            yield ChordmerError(f"no {what} in this folder", source=path)
 
 
-def _plot(emotion: Emotion, path: Path, out: str, several: bool) -> None:
+def _plot(emotion: Any, path: Path, out: str, several: bool) -> None:
     from chordmer.plot import save_plot
 
+    if not isinstance(emotion, Emotion):
+        raise ChordmerError(
+            "the model's answers have no place on the valence-arousal plane that could be drawn",
+            source=path,
+            stage="plot",
+        )
     if not several:
         save_plot(emotion, out)
         return
@@ -146,7 +211,7 @@ class _Answers:
         self.several = several
         self.count = 0
 
-    def say(self, emotion: Emotion) -> None:
+    def say(self, emotion: Any) -> None:
         if self.as_json:
             self._item(emotion.to_dict())
         else:

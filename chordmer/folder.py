@@ -171,9 +171,10 @@ def load_folder(
     _check_listing(folder)
     manifest = _decode_manifest(folder / _MANIFEST, kind)
     file = folder / _ARRAYS
-    data = _read(file, max_bytes)
+    listed = manifest.pop("files")
+    data = _read(file, max_bytes, _listed_size(listed))
     found = {_ARRAYS: _fingerprint(data)}
-    if found != manifest.pop("files"):
+    if found != listed:
         raise ModelError("is damaged or swapped", source=file, stage="hash", value=found)
     arrays = _decode_arrays(file, data)
     described = _describe(arrays)
@@ -327,8 +328,20 @@ def _check_listing(folder: Path) -> None:
         raise ModelError("files are missing or added", source=folder, stage="folder", value=odd)
 
 
-def _read(path: Path, limit: int) -> bytes:
-    """Return the bytes of a regular file of at most `limit` bytes; links are not followed."""
+def _listed_size(listed: Any) -> int:
+    """Return the size of the arrays in a manifest's list of files; -1, which none has, if odd."""
+    try:
+        size = listed[_ARRAYS]["size"]
+    except (KeyError, TypeError):
+        return -1
+    return size if type(size) is int else -1
+
+
+def _read(path: Path, limit: int, size: int | None = None) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes, or of exactly `size`.
+
+    Links are not followed; what is of another size is not read.
+    """
     flags = os.O_RDONLY
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
         flags |= getattr(os, name, 0)
@@ -344,6 +357,9 @@ def _read(path: Path, limit: int) -> bytes:
             raise ModelError("is not a regular file", source=path, stage="open")
         if status.st_size > limit:
             raise ModelError("is too large", source=path, stage="size", value=status.st_size)
+        if size is not None and status.st_size != size:
+            problem = "is damaged or swapped: its size is another"
+            raise ModelError(problem, source=path, stage="size", value=status.st_size)
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(status.st_size + 1)
     finally:

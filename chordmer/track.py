@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 from chordmer.errors import ChordmerError
 from chordmer.notes import Symbolic
 
-__all__ = ["SYMBOLIC_SUFFIXES", "Frames", "Track", "as_track"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "LYRICS_SUFFIXES",
+    "SYMBOLIC_SUFFIXES",
+    "Frames",
+    "Track",
+    "as_track",
+]
 
 #: Endings of the files that the symbolic readers take.
 SYMBOLIC_SUFFIXES = {".mid", ".midi", ".kar", ".rmi", ".musicxml", ".xml", ".mxl", ".abc", ".krn"}
-_AUDIO = {".wav", ".flac", ".ogg", ".oga", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".opus"}
-_LYRICS = {".txt", ".lrc"}
+#: Endings of sound files.
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".opus"}
+#: Endings of lyrics.
+LYRICS_SUFFIXES = {".txt", ".lrc"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +73,9 @@ def as_track(source: Any) -> Track:
         name = PurePath(source).stem
         if suffix in SYMBOLIC_SUFFIXES:
             return Track(name, symbolic=source)
-        if suffix in _AUDIO:
+        if suffix in AUDIO_SUFFIXES:
             return Track(name, audio=source)
-        if suffix in _LYRICS:
+        if suffix in LYRICS_SUFFIXES:
             return Track(name, lyrics=source)
         raise ChordmerError("no reader for this kind of file", source=source, value=suffix)
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], np.ndarray):

@@ -13,9 +13,15 @@ ROOT = Path(chordmer.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 CORE = {"errors", "emotion", "notes", "track"}
+#: The recogniser, and the rooms around it.
+RECOGNIZER = {
+    *("recognizer", "hearing", "feature_cache", "recipes", "targets", "answers", "windows"),
+    *("manifest", "model_folder"),
+}
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "augment"),
-    *("recognizer", "pretrained", "datasets", "evaluate", "extract"),
+    *RECOGNIZER,
+    *("pretrained", "datasets", "evaluate", "extract"),
 }
 #: Which rooms of chordmer each room may import.
 MAY_IMPORT = {
@@ -29,10 +35,11 @@ MAY_IMPORT = {
     "augment": {"notes", "errors"},
     "fusion": {"errors", "folder"},
     "models": {"errors", "folder", "fusion"},
+    **{room: EVERYTHING for room in (*RECOGNIZER, "pretrained", "datasets", "evaluate", "extract")},
     **{
-        room: EVERYTHING for room in ("recognizer", "pretrained", "datasets", "evaluate", "extract")
+        room: EVERYTHING | {"explain", "plot", "cli_train"}
+        for room in ("explain", "plot", "cli", "cli_train", "web")
     },
-    **{room: EVERYTHING | {"explain", "plot"} for room in ("explain", "plot", "cli", "web")},
 }
 #: Which files may import each heavy package.
 ONLY_IN = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -150,7 +150,9 @@ class ChordVectors:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[Any]], n_pieces: int, *, source: object) -> Self:
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], n_pieces: int, *, source: object
+    ) -> Self:
         """Return what `to_arrays` gave, from arrays that fit `LAYOUT`.
 
         Raises

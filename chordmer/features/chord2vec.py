@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from numbers import Integral
@@ -23,7 +23,7 @@ from chordmer.features._chord_vectors import ChordVectors
 from chordmer.features._corpus import LONGEST_PASSAGE, ChordCorpus, FitReport, Passages
 from chordmer.features._pieces import chords_of, pieces_in, tokens_of
 from chordmer.features._subchords import Subchords
-from chordmer.folder import load_folder, save_folder
+from chordmer.folder import check_expected, load_folder, save_folder
 from chordmer.track import Frames
 
 if TYPE_CHECKING:
@@ -303,10 +303,16 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return draw_chord_map(self.vocabulary[:n], self.vectors[:n], counts[:n], ax=ax)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder; see `chordmer.folder.save_folder`.
+        """Write the fitted model to a folder; a RandomState is not kept, and comes back as None."""
+        save_folder(path, *self.to_parts())
 
-        A RandomState is not kept: the model comes back with ``random_state=None``.
-        """
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a model that `save` wrote, or raise ModelError; this needs no gensim."""
+        return cls.from_parts(*load_folder(path, kind="Chord2Vec"), source=path)
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what a folder needs: a manifest, and arrays."""
         check_is_fitted(self)
         parameters = {
             name: value.item() if isinstance(value, np.generic) else value
@@ -314,34 +320,26 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         }
         if not isinstance(parameters["random_state"], int):
             parameters["random_state"] = None
-        manifest = {
-            "kind": "Chord2Vec",
-            "parameters": parameters,
-            "fit_report": asdict(self.fit_report_),
-            "versions": {"gensim": version("gensim")},
-        }
-        save_folder(path, manifest, self.embedding_.to_arrays())
+        report, versions = asdict(self.fit_report_), {"gensim": version("gensim")}
+        manifest = {"parameters": parameters, "fit_report": report, "versions": versions}
+        return {"kind": "Chord2Vec", **manifest}, self.embedding_.to_arrays()
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that `save` wrote; this needs no gensim.
-
-        Raises
-        ------
-        ModelError
-            If anything about the folder is not as `save` left it.
-        """
-        manifest, arrays = load_folder(path, kind="Chord2Vec", expected=ChordVectors.LAYOUT)
+    def from_parts(
+        cls, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, source: object
+    ) -> Self:
+        """Return the model that `to_parts` described, or raise ModelError naming `source`."""
+        check_expected(arrays, ChordVectors.LAYOUT, source=source)
         try:
             model = cls(**manifest["parameters"])
             model._check_parameters()
             report = FitReport(**{k: operator.index(v) for k, v in manifest["fit_report"].items()})
         except (KeyError, TypeError, AttributeError, ChordmerError) as error:
-            raise ModelError(f"odd parameters: {error}", source=path, stage="manifest") from error
-        embedding = ChordVectors.from_arrays(arrays, report.n_pieces, source=path)
+            raise ModelError(f"odd parameters: {error}", source=source, stage="manifest") from error
+        embedding = ChordVectors.from_arrays(arrays, report.n_pieces, source=source)
         found = (*embedding.vectors.shape, embedding.counts.sum())
         if found != (report.n_vocabulary, model.vector_size, report.n_kept):
-            raise ModelError("do not fit the manifest", source=path, stage="arrays", value=found)
+            raise ModelError("do not fit the manifest", source=source, stage="arrays", value=found)
         model.embedding_ = embedding
         model.fit_report_ = report
         return model

@@ -292,6 +292,14 @@ class ResidualPhaseMFCC(TransformerMixin, BaseEstimator):
         names = [f"{column}_{which}" for which in ("mean", "std") for column in self._columns()]
         return np.array(names, dtype=object)
 
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what a folder needs: parameters, with the weight that was learned if one was."""
+        weighting = (
+            getattr(self, "weight_", None) if self.weighting == "learned" else self.weighting
+        )
+        parameters = {**self.get_params(), "weighting": weighting}
+        return {"kind": "ResidualPhaseMFCC", "parameters": parameters}, {}
+
     def _columns(self) -> list[str]:
         orders = ("", "_delta", "_delta2")
         if self.weighting == "scores":

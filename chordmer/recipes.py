@@ -1,0 +1,54 @@
+"""Named features and named recipes: what `EmotionRecognizer` is made of when a word is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+__all__ = ["FEATURES", "RECIPES"]
+
+#: The published models listen to the first 25 seconds.
+_SECONDS = 25.0
+
+
+def _make(module: str, name: str, **parameters: Any) -> Any:
+    """Return an instance of a class whose module is only now imported."""
+    return getattr(import_module(f"chordmer.{module}"), name)(**parameters)
+
+
+_spectrogram = partial(_make, "features.spectrogram", "SpectrogramFeatures")
+
+#: What makes each extractor that has a name. Those that need a choice have the one that does best
+#: for classification, or the one of the paper whose network they feed.
+FEATURES: Mapping[str, Callable[..., Any]] = {
+    "chord2vec": partial(
+        # Few chords stand between rests: to leave out those heard once would leave little.
+        _make,
+        "features.chord2vec",
+        "Chord2Vec",
+        method="gap",
+        pooling="mean",
+        min_count=1,
+    ),
+    "symbolic": partial(_make, "features.symbolic", "SymbolicDescriptors"),
+    "gtf": partial(_make, "features.gammatone", "GammatoneFeatures"),
+    "mf_rp": partial(_make, "features.mfcc_rp", "ResidualPhaseMFCC"),
+    # Wide and narrow bands are of one height, so that they stack as channels.
+    "wide": partial(_spectrogram, kinds=("wide",), n_fft=2048),
+    "narrow": partial(_spectrogram, kinds=("narrow",), n_fft=2048),
+    "mel": partial(_spectrogram, kinds=("mel",)),
+    "descriptors": partial(_make, "features.descriptors", "AudioDescriptors"),
+    "lyrics": partial(_make, "features.lyrics", "LyricEmbedding"),
+    "egemaps": partial(_make, "features.egemaps", "EGeMAPS", window_seconds=0.5),
+}
+
+
+def _default(regression: bool) -> dict[str, Any]:
+    """Whatever of notes, chords, sound and words a track has, into a Broad Learning System."""
+    return {"extractors": ["symbolic", "chord2vec", "descriptors", "lyrics"], "fusion": "early"}
+
+
+#: Parameters of `EmotionRecognizer` by the recipe's name; each is told whether it is to regress.
+RECIPES: Mapping[str, Callable[[bool], dict[str, Any]]] = {"default": _default}

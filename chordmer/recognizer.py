@@ -1,0 +1,493 @@
+"""`EmotionRecognizer`: tracks in, emotions out; scikit-learn's contract in between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import GroupKFold
+from sklearn.utils import ClassifierTags, RegressorTags, check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from chordmer.emotion import Emotion
+from chordmer.feature_cache import FeatureCache
+from chordmer.folder import load_folder, save_folder
+from chordmer.hearing import Heard, Hearing, named_extractors, seed
+from chordmer.models.inference import softmax
+from chordmer.models.temperature import best_temperature, log_losses
+from chordmer.recipes import FEATURES, RECIPES
+from chordmer.targets import Target
+from chordmer.track import Track, as_track
+
+__all__ = ["FEATURES", "EmotionRecognizer", "pool_songs"]
+
+_FUSIONS = ("early", "late", "attention")
+_LEAST = 1e-9
+#: Largest arrays of a saved recogniser: no recipe comes near.
+_MOST_BYTES = 1 << 29
+
+
+class EmotionRecognizer(BaseEstimator):
+    """Recognise emotions in tracks: extractors, their fusion, and a classifier or regressor.
+
+    Parameters
+    ----------
+    extractors : sequence of str, of extractors, or of (name, extractor), optional
+        What listens. A str is a key of `FEATURES`. By default those of the recipe ``"default"``:
+        notes, chords, sound and lyrics. A track may lack any of their sources, but not all; an
+        extractor that has no source in any training track is left out.
+    fusion : {"early", "late", "attention"}, default "early"
+        How what they hear comes together. For classifiers of arrays: their vectors joined, where
+        a missing one is the mean and a sign of its absence (`chordmer.models.join`), or a
+        classifier a modality whose answers are combined (`chordmer.models.late_fusion`).
+        ``"attention"`` is for estimators of sequences. Of these, one that has itself a parameter
+        ``fusion`` is given this one; the others have their own way and want ``"early"``.
+    classifier : estimator, optional
+        A scikit-learn classifier (regressor, for dimensions), or an estimator of sequences from
+        `chordmer.models`. By default a Broad Learning System, and for ``"attention"`` a network
+        with that fusion.
+    target : str, sequence of str or mapping of str to str, default "quadrant"
+        ``"quadrant"``: y is ``"Q1"`` to ``"Q4"``. Any other word is dimensions joined by ``_``,
+        such as ``"valence_arousal"`` or ``"valence_arousal_dominance"``: y is a number for each,
+        shape (n, dimensions). A sequence is the labels that y may hold; a mapping also says which
+        quadrant each of them belongs to, so that `predict_emotion` can place it.
+    vectors : sequence of str, optional
+        Extractors of which an estimator of sequences gets the pooled vector in place of frames.
+        By default those that it names itself in a parameter ``vectors``.
+    scale : (float, float), default (-1, 1)
+        The ends of the scale of dimensions in y, and so in `predict`.
+    calibration : int, default 3
+        Folds that are held out in turn, by the tracks' groups, to learn how far the answers can be
+        trusted: the temperature of probabilities, the spread of dimensions. Each costs a training.
+        0 does without, and then probabilities are the classifier's own.
+    random_state : int, RandomState or None, default None
+        Seeds every part whose own ``random_state`` is None.
+    cache : path, optional
+        Folder in which features are kept from one process to the next. In memory they are kept in
+        any case, up to 256 MiB, for all recognisers of a process.
+    verbose : bool, default False
+        Whether `fit` and the predictions count tracks on standard error.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_classes,)
+        For labels: those in the training tracks, sorted.
+    hearing_ : chordmer.hearing.Hearing
+        The fitted extractors.
+    head_ : estimator
+        What was fitted to what they heard.
+    temperature_ : float
+        What the logarithms of probabilities are divided by.
+    spread_ : ndarray, shape (n_dimensions,)
+        For dimensions: root mean square error, on held-out folds if there were any.
+
+    Examples
+    --------
+    >>> import chordmer
+    >>> from chordmer.recognizer import EmotionRecognizer
+    >>> tracks = [chordmer.example()] * 4
+    >>> model = EmotionRecognizer(["symbolic"], random_state=0)
+    >>> model.fit(tracks, ["Q1", "Q3", "Q1", "Q3"]).predict_proba(tracks).shape
+    (4, 2)
+    """
+
+    def __init__(
+        self,
+        extractors: Sequence[Any] | None = None,
+        *,
+        fusion: str = "early",
+        classifier: Any = None,
+        target: str | Sequence[str] | Mapping[str, str] = "quadrant",
+        vectors: Sequence[str] | None = None,
+        scale: tuple[float, float] = (-1.0, 1.0),
+        calibration: int = 3,
+        random_state: int | np.random.RandomState | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.extractors = extractors
+        self.fusion = fusion
+        self.classifier = classifier
+        self.target = target
+        self.vectors = vectors
+        self.scale = scale
+        self.calibration = calibration
+        self.random_state = random_state
+        self.cache = cache
+        self.verbose = verbose
+
+    @classmethod
+    def recipe(cls, name: str, **changes: Any) -> Self:
+        """Return the recogniser of a named recipe, with `changes` to its parameters.
+
+        Parameters
+        ----------
+        name : str
+            One of `chordmer.recipes.RECIPES`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such recipe, or it is not made for the target.
+        """
+        if name not in RECIPES:
+            raise ValueError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
+        regression = bool(Target.of(changes.get("target", "quadrant")).dimensions)
+        return cls(**(RECIPES[name](regression) | changes))
+
+    # --- learning --------------------------------------------------------------------------------
+
+    def fit(self, X: Iterable[Any], y: Any) -> Self:
+        """Learn from tracks.
+
+        Parameters
+        ----------
+        X : iterable of Track, or of anything that stands for one
+        y : array_like
+            Labels, shape (n,), or numbers, shape (n, n_dimensions), as `target` says.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `y` is impossible.
+        MissingModalityError
+            If a track has no source that the extractors work on.
+        ChordmerError
+            If a source cannot be read.
+        """
+        tracks = [as_track(track) for track in X]
+        target = self._check_parameters()
+        y = target.check(y, len(tracks))
+        random = check_random_state(self.random_state)
+        pairs = [(name, seed(e, random)) for name, e in self._named()]
+        head = seed(self._head(target), random)
+        vectors = self._vector_names(head, [name for name, _ in pairs])
+        self.hearing_ = Hearing.fit(pairs, vectors, tracks, y)
+        heard = self.hearing_.hear(tracks, self._features, verbose=self.verbose)
+        grouped = {"groups": groups_of(tracks)} if has_fit_parameter(head, "groups") else {}
+        self.head_ = head.fit(heard, y, **grouped)
+        self.temperature_ = 1.0
+        if target.labels:
+            self.classes_ = np.asarray(self.head_.classes_)
+        self._calibrate(tracks, y, heard, target)
+        return self
+
+    def _check_parameters(self) -> Target:
+        target = Target.of(self.target)
+        if self.fusion not in _FUSIONS:
+            raise ValueError(f"fusion must be one of {_FUSIONS}, not {self.fusion!r}")
+        low, high = self.scale
+        if not -np.inf < low < high < np.inf:
+            raise ValueError(f"scale must be two ascending numbers, not {self.scale!r}")
+        if isinstance(self.calibration, bool) or not 0 <= self.calibration <= 100:
+            raise ValueError(f"calibration must lie between 0 and 100, not {self.calibration!r}")
+        return target
+
+    def _named(self) -> list[tuple[str, Any]]:
+        extractors = self.extractors
+        return named_extractors(
+            RECIPES["default"](False)["extractors"] if extractors is None else extractors
+        )
+
+    def _head(self, target: Target) -> Any:
+        """Return what is fitted to what extractors heard, a list of mappings."""
+        classifier = self.classifier
+        if classifier is None:
+            classifier = _default_classifier(self.fusion, regression=bool(target.dimensions))
+        if getattr(classifier, "accepts", None) == "sequences":
+            if "fusion" in classifier.get_params():
+                return clone(classifier).set_params(fusion=self.fusion)
+            if self.fusion != "early":
+                raise ValueError(
+                    f"{type(classifier).__name__} joins its inputs in its own way: "
+                    f"fusion must be 'early', not {self.fusion!r}"
+                )
+            return classifier
+        if self.fusion == "early":
+            from sklearn.pipeline import make_pipeline
+
+            from chordmer.models.join import JoinVectors
+
+            return make_pipeline(JoinVectors(), classifier)
+        if self.fusion == "late":
+            from chordmer.models.late_fusion import LateFusionClassifier, LateFusionRegressor
+
+            late = LateFusionRegressor if target.dimensions else LateFusionClassifier
+            return late(classifier)
+        raise ValueError(f"attention is between sequences: {type(classifier).__name__} takes none")
+
+    def _vector_names(self, head: Any, names: list[str]) -> list[str]:
+        if getattr(head, "accepts", None) != "sequences":
+            return names
+        wanted = getattr(head, "vectors", ()) if self.vectors is None else self.vectors
+        return [name for name in names if name in wanted]
+
+    @property
+    def _features(self) -> FeatureCache:
+        return _store(None if self.cache is None else os.fspath(self.cache))
+
+    def _calibrate(
+        self, tracks: list[Track], y: NDArray[Any], heard: list[Heard], target: Target
+    ) -> None:
+        rows, answers = self._held_out(tracks, y, target)
+        if target.labels:
+            if rows:
+                log_shares = np.log(np.maximum(answers, _LEAST))
+                truth = (y[rows, None] == self.classes_).astype(float)
+                self.temperature_ = best_temperature(
+                    log_losses(log_shares, truth, np.ones(len(rows)))
+                )
+            return
+        if not rows:
+            rows, answers = list(range(len(tracks))), self._values(heard)
+        self.spread_ = np.sqrt(np.mean((y[rows] - answers) ** 2, axis=0))
+
+    def _held_out(
+        self, tracks: list[Track], y: NDArray[Any], target: Target
+    ) -> tuple[list[int], NDArray[np.float64]]:
+        """Return rows and what models that never met their groups answer to them."""
+        groups = groups_of(tracks)
+        folds = min(self.calibration, len(set(groups)))
+        rows: list[int] = []
+        answers = [np.zeros((0, len(target.dimensions or self.classes_)))]
+        if folds < 2:
+            return rows, answers[0]
+        for train, test in GroupKFold(folds).split(tracks, groups=groups):
+            if target.labels and len(np.unique(y[train])) < len(self.classes_):
+                continue
+            part = clone(self).set_params(calibration=0, verbose=False)
+            part.fit([tracks[i] for i in train], y[train])
+            answers.append(part._answers([tracks[i] for i in test]))
+            rows += test.tolist()
+        return rows, np.concatenate(answers)
+
+    # --- answering -------------------------------------------------------------------------------
+
+    def predict(self, X: Iterable[Any]) -> NDArray[Any]:
+        """Return the likeliest label of each track, (n,), or its values, (n, n_dimensions).
+
+        One dimension alone gives shape (n,).
+
+        Raises
+        ------
+        MissingModalityError
+            If a track has nothing that the model listens to.
+        ChordmerError
+            If a source cannot be read.
+        """
+        answers = self._answers(X)
+        if self._target.labels:
+            chosen: NDArray[Any] = self.classes_[answers.argmax(axis=1)]
+            return chosen
+        return answers if answers.shape[1] > 1 else answers[:, 0]
+
+    @available_if(lambda self: bool(self._target.labels))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Iterable[Any]) -> NDArray[np.float64]:
+        """Return the calibrated probability of each class, (n, n_classes); for labels only."""
+        return self._answers(X)
+
+    def predict_emotion(
+        self, X: Iterable[Any], *, window: float | None = 15.0, hop: float = 5.0
+    ) -> list[Emotion]:
+        """Return what each track expresses, with its course over time.
+
+        Parameters
+        ----------
+        X : iterable of Track, or of anything that stands for one
+        window, hop : float, default 15 and 5
+            Length of the windows of the course, and the step between them, in seconds. None does
+            without a course.
+
+        Raises
+        ------
+        ChordmerError
+            If a source cannot be read, or the target has no place on the valence-arousal plane.
+        """
+        from chordmer.answers import emotion_of
+
+        check_is_fitted(self, "head_")
+        return [emotion_of(self, as_track(x), window=window, hop=hop) for x in X]
+
+    def predict_songs(self, X: Iterable[Any]) -> dict[str, Any]:
+        """Return one answer a song, from all its clips.
+
+        Probabilities, or values, of the tracks of one `Track.group` are averaged. A track without
+        a group is a song of its own, under its id.
+
+        Returns
+        -------
+        dict of str to label, or to ndarray of shape (n_dimensions,)
+        """
+        tracks = [as_track(track) for track in X]
+        songs = pool_songs(tracks, self._answers(tracks))
+        if self._target.labels:
+            return {song: self.classes_[row.argmax()] for song, row in songs.items()}
+        return songs
+
+    def score(self, X: Iterable[Any], y: Any) -> float:
+        """Return the accuracy for labels, or R2 averaged over dimensions."""
+        answers = self.predict(X)
+        measure = accuracy_score if self._target.labels else r2_score
+        return float(measure(y, answers))
+
+    def _answers(self, X: Iterable[Any], *, remember: bool = True) -> NDArray[np.float64]:
+        """Return probabilities, (n, n_classes), or values, (n, n_dimensions)."""
+        check_is_fitted(self, "head_")
+        tracks = [as_track(track) for track in X]
+        if not tracks:
+            return np.zeros((0, len(self._target.dimensions or self.classes_)))
+        cache = self._features if remember else None
+        heard = self.hearing_.hear(tracks, cache, verbose=self.verbose and remember)
+        return self._shares(heard) if self._target.labels else self._values(heard)
+
+    def _shares(self, heard: list[Heard]) -> NDArray[np.float64]:
+        if hasattr(self.head_, "predict_proba"):
+            scores = np.log(np.maximum(self.head_.predict_proba(heard), _LEAST))
+        else:
+            scores = np.asarray(self.head_.decision_function(heard), dtype=np.float64)
+            if scores.ndim == 1:
+                scores = np.column_stack([-scores, scores]) / 2
+        return softmax(scores.astype(np.float64) / self.temperature_)
+
+    def _values(self, heard: list[Heard]) -> NDArray[np.float64]:
+        values = np.asarray(self.head_.predict(heard), dtype=np.float64)
+        return values.reshape(len(heard), len(self._target.dimensions))
+
+    @property
+    def _target(self) -> Target:
+        return Target.of(self.target)
+
+    # --- parameters, as scikit-learn wants them --------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; with `deep`, those of extractors by their names too."""
+        parameters: dict[str, Any] = super().get_params(deep=deep)
+        if deep and self.extractors is not None:
+            for name, extractor in self._named():
+                parameters[name] = extractor
+                for key, value in extractor.get_params().items():
+                    parameters[f"{name}__{key}"] = value
+        return parameters
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters; ``chord2vec__vector_size`` is that of the extractor of this name."""
+        own = {name: parameters.pop(name) for name in [*parameters] if name in self._plain}
+        if own:
+            super().set_params(**own)
+        pairs = dict(self._named())
+        ours = {name for name in parameters if name.partition("__")[0] in pairs}
+        if ours:
+            for name in sorted(ours, key=len):
+                whose, _, parameter = name.partition("__")
+                if parameter:
+                    pairs[whose] = clone(pairs[whose]).set_params(**{parameter: parameters[name]})
+                else:
+                    pairs[whose] = parameters[name]
+            self.extractors = list(pairs.items())
+        super().set_params(**{n: v for n, v in parameters.items() if n not in ours})
+        return self
+
+    @property
+    def _plain(self) -> list[str]:
+        return list(self._get_param_names())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if Target.of(self.target).labels:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        else:
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+            tags.target_tags.multi_output = True
+        tags.target_tags.required = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    # --- folders ---------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str], *, data_licence: str | None = None) -> None:
+        """Write the fitted model to a folder of safetensors and JSON.
+
+        Parameters
+        ----------
+        path : path-like
+            The folder to make.
+        data_licence : str, optional
+            The terms of the tracks it learned from, which its numbers come under.
+
+        Raises
+        ------
+        ModelError
+            If a part of the model cannot be saved, or `path` is taken by something else.
+        """
+        from chordmer.model_folder import describe_recognizer
+
+        check_is_fitted(self, "head_")
+        manifest, arrays = describe_recognizer(self)
+        save_folder(path, {**manifest, "data_licence": data_licence}, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a model that `save` wrote; nothing in the folder is run.
+
+        Raises
+        ------
+        ModelError
+            If anything about the folder is not as `save` left it.
+        """
+        from chordmer.model_folder import rebuild_recognizer
+
+        manifest, arrays = load_folder(path, kind=cls.__name__, max_bytes=_MOST_BYTES)
+        return cast(Self, rebuild_recognizer(cls, manifest, arrays, source=path))
+
+
+def pool_songs(
+    tracks: Sequence[Track], rows: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the mean of the rows of each song, by its name, in order of first appearance.
+
+    Parameters
+    ----------
+    tracks : sequence of Track, n of them
+    rows : ndarray, shape (n, k)
+        Probabilities or values of each.
+
+    Examples
+    --------
+    >>> clips = [Track("1", group="a"), Track("2", group="a"), Track("b")]
+    >>> {name: row.tolist() for name, row in pool_songs(clips, np.eye(3)[:, :2]).items()}
+    {'a': [0.5, 0.5], 'b': [0.0, 0.0]}
+    """
+    songs: dict[tuple[bool, str], list[int]] = {}
+    for i, track in enumerate(tracks):
+        songs.setdefault((track.group is None, track.group or track.id), []).append(i)
+    return {name: rows[own].mean(axis=0) for (_, name), own in songs.items()}
+
+
+def groups_of(tracks: Sequence[Track]) -> list[str]:
+    """Return what each track must stay together with; one without a group is alone."""
+    return [
+        f"track {i}" if track.group is None else f"group {track.group}"
+        for i, track in enumerate(tracks)
+    ]
+
+
+def _default_classifier(fusion: str, *, regression: bool) -> Any:
+    if fusion == "attention":
+        from chordmer.models import fused
+
+        return fused.FusionRegressor() if regression else fused.FusionClassifier()
+    from chordmer.models import broad
+
+    return broad.BroadLearningRegressor() if regression else broad.BroadLearningClassifier()
+
+
+@cache
+def _store(folder: str | None) -> FeatureCache:
+    return FeatureCache(folder)
