@@ -142,6 +142,7 @@ def test_new_nodes_refuse_samples_other_than_those_seen(grow):
         (X[:-1], Y[:-1]),
         (X + 1e-3, Y),
         (X, Y + 1e-3),
+        (X, Y[::-1]),
         (np.vstack([X, X[:1]]), np.vstack([Y, Y[:1]])),
         (X, Y, weight),
     ):

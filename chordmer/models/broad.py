@@ -24,7 +24,7 @@ from chordmer.models.temperature import TEMPERATURES, best_temperature, log_loss
 __all__ = ["BroadLearningClassifier", "BroadLearningRegressor"]
 
 #: Of one call; one number needs no more, and the leave-one-out outputs of many would take long.
-_CALIBRATION_ROWS = 4096
+_CALIBRATION_ROWS = 2048
 
 
 class BroadLearningClassifier(ClassifierMixin, BroadLearningSystem):
@@ -93,11 +93,11 @@ class BroadLearningClassifier(ClassifierMixin, BroadLearningSystem):
     is a `fit` in which the samples are repeated.
 
     *Precision.* Samples in float32 have nodes, maps, weights and outputs in float32; sums and
-    solution stay in float64. Outputs then differ from those in float64 by about 1e-4 of their
-    size. Anything else is float64.
+    solution stay in float64. Outputs then lie within 1e-5 of those in float64, relative to the
+    largest, with the default `alpha`, so growing is exact to that only. Anything else is float64.
 
     *Probabilities.* Ridge outputs are none. `temperature_` is the one under which the leave-one-out
-    outputs (exact, from the diagonal of the hat matrix, of at most 4,096 samples evenly spread over
+    outputs (exact, from the diagonal of the hat matrix, of at most 2,048 samples evenly spread over
     the rows) have the least log loss, so it is fitted on values the model did not fit itself.
     `partial_fit` adds to `calibration_` the log losses of the new samples, left out one by one of
     the model after it heard them; those of earlier samples stay what they were when these were

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -165,30 +166,30 @@ class BroadLearningSystem(BaseEstimator):
             np.append(self.enhancement_bias_, bias),
         )
         kept, new = np.flatnonzero(~is_new), np.flatnonzero(is_new)
-        # The last column, of ones, gives the sums of the old nodes: they tell whether it is the
-        # same samples that are heard.
-        rows, targets = grown._products(X, y, weight, np.append(new, -1))
-        self._check_sums(rows[-1, kept], targets[-1])
+        # The row of the last column, of ones, holds the sums of the nodes.
+        rows, cross = grown._products(X, y, weight, np.append(new, -1))
+        self._check_heard(rows[-1, kept], cross[kept])
         gram = np.zeros((len(is_new),) * 2)
-        cross = np.zeros((len(is_new), targets.shape[1]))
-        gram[np.ix_(kept, kept)], cross[kept] = self.gram_, self.cross_
-        gram[new], cross[new] = rows[:-1], targets[:-1]
-        gram[:, new] = rows[:-1].T
+        gram[np.ix_(kept, kept)] = self.gram_
+        gram[new], gram[:, new] = rows[:-1], rows[:-1].T
+        cross[kept] = self.cross_
         grown._learn(X, y, weight, gram, cross, fresh=True)
         self.__dict__.update(vars(grown))
         return self
 
-    def _check_sums(self, nodes: Matrix, targets: Matrix) -> None:
+    def _check_heard(self, sums: Matrix, cross: Matrix) -> None:
         """Raise ValueError unless these sums over samples are those of the samples seen so far."""
         total = self.gram_[-1, -1]
         tolerance = np.sqrt(np.finfo(self.mean_.dtype).eps)
-        wide = np.sqrt(total * np.diagonal(self.gram_))  # no sum can be larger
-        same = np.abs(nodes - self.gram_[-1]) <= tolerance * wide
-        largest = tolerance * max(np.abs(self.cross_[-1]).max(), total)
-        if not (same.all() and (np.abs(targets - self.cross_[-1]) <= largest).all()):
+        # No sum of a node can be larger than this.
+        largest = np.sqrt(total * np.diagonal(self.gram_))
+        same = (np.abs(sums - self.gram_[-1]) <= tolerance * largest).all() and (
+            np.abs(cross - self.cross_) <= tolerance * np.abs(self.cross_).max(axis=0)
+        ).all()
+        if not same:
             raise ValueError(
-                "new nodes must hear all samples seen so far, and only those: X, y and "
-                f"sample_weight are others (their weights sum to {nodes[-1]:g}, not {total:g})"
+                "new nodes must hear all samples seen so far, and only those: X, y or "
+                f"sample_weight are others (their weights sum to {sums[-1]:g}, not {total:g})"
             )
 
     # --- the parts of fit ------------------------------------------------------------------------
@@ -245,6 +246,7 @@ class BroadLearningSystem(BaseEstimator):
             weight = np.broadcast_to(np.float64(1), len(X))
         else:
             weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+        y = y.toarray() if issparse(y) else y
         return X, self._check_targets(y, first=first), weight
 
     def _draw_features(
@@ -282,16 +284,14 @@ class BroadLearningSystem(BaseEstimator):
         return np.column_stack([nodes, np.ones(len(Z), dtype=Z.dtype)])
 
     def _products(self, X: Any, y: Any, weight: Matrix, chosen: Any) -> tuple[Matrix, Matrix]:
-        """Return the chosen rows of ``A.T @ A`` and ``A.T @ Y``, weighted sums over samples."""
+        """Return the chosen rows of ``A.T @ A``, and ``A.T @ Y``: weighted sums over samples."""
         n_columns = len(self.enhancement_bias_) + self.feature_weights_.shape[1] + 1
-        n_rows = len(np.arange(n_columns)[chosen])
-        gram = np.zeros((n_rows, n_columns))
-        cross = np.zeros((n_rows, self._targets(y[:1]).shape[1]))
+        gram = np.zeros((n_columns, n_columns))[chosen]
+        cross = np.zeros((n_columns, self._targets(y[:1]).shape[1]))
         for rows, Z, root in self._blocks(X, weight):
             A = self._columns(Z) * root
-            own = A[:, chosen]
-            gram += own.T @ A
-            cross += own.T @ (self._targets(y[rows]) * root)
+            gram += A[:, chosen].T @ A
+            cross += A.T @ (self._targets(y[rows]) * root)
         return gram, cross
 
     def _learn(
