@@ -244,6 +244,6 @@ def _is_list_of_samples(X: Any) -> bool:
     """Whether `X` is a list of mappings, or of arrays (t, d) of any t."""
     if isinstance(X, Mapping) and not issparse(X):
         return True
-    if not isinstance(X, (list, tuple)) or not X:
+    if not isinstance(X, (list, tuple)):
         return False
-    return isinstance(X[0], Mapping) or getattr(X[0], "ndim", 0) == 2
+    return not X or isinstance(X[0], Mapping) or getattr(X[0], "ndim", 0) == 2

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -111,6 +112,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         samples = self._samples(X, lengths, reset=True)
         _require(y)
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         check_consistent_length(samples, y, groups)
         self.classes_, codes = np.unique(y, return_inverse=True)
