@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chordmer.features.tempo import estimate_tempo
     from chordmer.io import read_audio, read_lyrics, read_midi, read_score, read_symbolic, render
     from chordmer.models.broad import BroadLearningClassifier, BroadLearningRegressor
+    from chordmer.models.cbsa import CBSAClassifier, CBSARegressor
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
     from chordmer.recognizer import EmotionRecognizer
@@ -36,6 +37,8 @@ _HOME = {
     "AudioDescriptors": "chordmer.features.descriptors",
     "BroadLearningClassifier": "chordmer.models.broad",
     "BroadLearningRegressor": "chordmer.models.broad",
+    "CBSAClassifier": "chordmer.models.cbsa",
+    "CBSARegressor": "chordmer.models.cbsa",
     "Chord2Vec": "chordmer.features.chord2vec",
     "ChordmerError": "chordmer.errors",
     "Chords": "chordmer.features.chords",
@@ -69,6 +72,8 @@ __all__ = [
     "AudioDescriptors",
     "BroadLearningClassifier",
     "BroadLearningRegressor",
+    "CBSAClassifier",
+    "CBSARegressor",
     "Chord2Vec",
     "ChordmerError",
     "Chords",

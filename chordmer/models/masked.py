@@ -75,7 +75,7 @@ def join_inputs(
 
 
 class MaskedConvolution(nn.Module):
-    """Convolution, batch normalisation, ReLU, max-pooling: one layer of a CNN.
+    """Convolution, batch normalisation, max-pooling and ReLU: one layer of a CNN.
 
     Parameters
     ----------
@@ -115,16 +115,24 @@ class MaskedConvolution(nn.Module):
         maps : Tensor, shape (batch, out_channels, time // pool_size, width // pool_size)
         lengths : Tensor of int64, shape (batch,)
         """
-        frames = self.convolve(self.surround(maps)).transpose(1, 2)
-        true = true_frames(lengths, frames.shape[1])
-        activated = torch.zeros_like(frames)
-        activated[true] = F.relu(self.normalise(frames[true]))
-        # Zeros never win over what a ReLU lets through, so one frame may be pooled with padding.
-        lacking = [max(0, self.pool_size - size) for size in (frames.shape[3], frames.shape[1])]
-        maps = F.pad(activated.transpose(1, 2), (0, lacking[0], 0, lacking[1]))
-        pooled = F.max_pool2d(maps, self.pool_size)
+        maps = self._normalised(self.convolve(self.surround(maps)), lengths)
+        # A frame that is all there is may be pooled with zeros: what is less, the ReLU makes zero.
+        # The ReLU comes last because it then has a quarter of the values to go through.
+        lacking = [max(0, self.pool_size - size) for size in (maps.shape[3], maps.shape[2])]
+        pooled = F.max_pool2d(F.pad(maps, (0, lacking[0], 0, lacking[1])), self.pool_size)
         left = torch.where(lengths > 0, (lengths // self.pool_size).clamp_min(1), 0)
-        return only_true(pooled.transpose(1, 2), left).transpose(1, 2), left
+        return only_true(F.relu(pooled).transpose(1, 2), left).transpose(1, 2), left
+
+    def _normalised(self, maps: Tensor, lengths: Tensor) -> Tensor:
+        """Return `maps` with their true frames normalised, and zeros beyond."""
+        true = true_frames(lengths, maps.shape[2])
+        if true.all():
+            whole: Tensor = self.normalise(maps.flatten(2))
+            return whole.view_as(maps)
+        frames = maps.transpose(1, 2)
+        normalised = torch.zeros_like(frames)
+        normalised[true] = self.normalise(frames[true])
+        return normalised.transpose(1, 2)
 
 
 class _Normalisation(nn.BatchNorm1d):
