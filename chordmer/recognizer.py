@@ -19,20 +19,17 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from chordmer.emotion import Emotion
 from chordmer.feature_cache import FeatureCache
 from chordmer.folder import load_folder, save_folder
+from chordmer.heads import FUSIONS, log_scores, make_head, vector_names
 from chordmer.hearing import Heard, Hearing, named_extractors, seed
 from chordmer.models.inference import softmax
 from chordmer.models.temperature import best_temperature, log_losses
 from chordmer.recipes import FEATURES, RECIPES
+from chordmer.songs import groups_of, pool_songs
 from chordmer.targets import Target
 from chordmer.track import Track, as_track
 
-__all__ = ["FEATURES", "EmotionRecognizer", "pool_songs"]
+__all__ = ["FEATURES", "EmotionRecognizer"]
 
-_FUSIONS = ("early", "late", "attention")
-_LEAST = 1e-9
-#: Penalty of the default Broad Learning System: of 1, 10, 100 and 1000 the one that does best on
-#: EMOPIA with the default recipe (0.71 of the quadrants, five-fold cross-validation by song).
-_ALPHA = 10.0
 #: Largest arrays of a saved recogniser: no recipe comes near.
 _MOST_BYTES = 1 << 29
 
@@ -170,8 +167,8 @@ class EmotionRecognizer(BaseEstimator):
         y = target.check(y, len(tracks))
         random = check_random_state(self.random_state)
         pairs = [(name, seed(e, random)) for name, e in self._named()]
-        head = seed(self._head(target), random)
-        vectors = self._vector_names(head, [name for name, _ in pairs])
+        head = seed(make_head(self.classifier, self.fusion, target), random)
+        vectors = vector_names(head, [name for name, _ in pairs], self.vectors)
         self.hearing_ = Hearing.fit(pairs, vectors, tracks, y)
         heard = self.hearing_.hear(tracks, self._features, verbose=self.verbose)
         grouped = {"groups": groups_of(tracks)} if has_fit_parameter(head, "groups") else {}
@@ -184,8 +181,8 @@ class EmotionRecognizer(BaseEstimator):
 
     def _check_parameters(self) -> Target:
         target = Target.of(self.target)
-        if self.fusion not in _FUSIONS:
-            raise ValueError(f"fusion must be one of {_FUSIONS}, not {self.fusion!r}")
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"fusion must be one of {FUSIONS}, not {self.fusion!r}")
         low, high = self.scale
         if not -np.inf < low < high < np.inf:
             raise ValueError(f"scale must be two ascending numbers, not {self.scale!r}")
@@ -199,39 +196,6 @@ class EmotionRecognizer(BaseEstimator):
             RECIPES["default"](False)["extractors"] if extractors is None else extractors
         )
 
-    def _head(self, target: Target) -> Any:
-        """Return what is fitted to what extractors heard, a list of mappings."""
-        classifier = self.classifier
-        if classifier is None:
-            classifier = _default_classifier(self.fusion, regression=bool(target.dimensions))
-        if getattr(classifier, "accepts", None) == "sequences":
-            if "fusion" in classifier.get_params():
-                return clone(classifier).set_params(fusion=self.fusion)
-            if self.fusion != "early":
-                raise ValueError(
-                    f"{type(classifier).__name__} joins its inputs in its own way: "
-                    f"fusion must be 'early', not {self.fusion!r}"
-                )
-            return classifier
-        if self.fusion == "early":
-            from sklearn.pipeline import make_pipeline
-
-            from chordmer.models.join import JoinVectors
-
-            return make_pipeline(JoinVectors(), classifier)
-        if self.fusion == "late":
-            from chordmer.models.late_fusion import LateFusionClassifier, LateFusionRegressor
-
-            late = LateFusionRegressor if target.dimensions else LateFusionClassifier
-            return late(classifier)
-        raise ValueError(f"attention is between sequences: {type(classifier).__name__} takes none")
-
-    def _vector_names(self, head: Any, names: list[str]) -> list[str]:
-        if getattr(head, "accepts", None) != "sequences":
-            return names
-        wanted = getattr(head, "vectors", ()) if self.vectors is None else self.vectors
-        return [name for name in names if name in wanted]
-
     @property
     def _features(self) -> FeatureCache:
         return _store(None if self.cache is None else os.fspath(self.cache))
@@ -242,11 +206,9 @@ class EmotionRecognizer(BaseEstimator):
         rows, answers = self._held_out(tracks, y, target)
         if target.labels:
             if rows:
-                log_shares = np.log(np.maximum(answers, _LEAST))
                 truth = (y[rows, None] == self.classes_).astype(float)
-                self.temperature_ = best_temperature(
-                    log_losses(log_shares, truth, np.ones(len(rows)))
-                )
+                losses = log_losses(np.log(answers), truth, np.ones(len(rows)))
+                self.temperature_ = best_temperature(losses)
             return
         if not rows:
             rows, answers = list(range(len(tracks))), self._values(heard)
@@ -351,13 +313,7 @@ class EmotionRecognizer(BaseEstimator):
         return self._shares(heard) if self._target.labels else self._values(heard)
 
     def _shares(self, heard: list[Heard]) -> NDArray[np.float64]:
-        if hasattr(self.head_, "predict_proba"):
-            scores = np.log(np.maximum(self.head_.predict_proba(heard), _LEAST))
-        else:
-            scores = np.asarray(self.head_.decision_function(heard), dtype=np.float64)
-            if scores.ndim == 1:
-                scores = np.column_stack([-scores, scores]) / 2
-        return softmax(scores.astype(np.float64) / self.temperature_)
+        return softmax(log_scores(self.head_, heard) / self.temperature_)
 
     def _values(self, heard: list[Heard]) -> NDArray[np.float64]:
         values = np.asarray(self.head_.predict(heard), dtype=np.float64)
@@ -448,48 +404,6 @@ class EmotionRecognizer(BaseEstimator):
 
         manifest, arrays = load_folder(path, kind=cls.__name__, max_bytes=_MOST_BYTES)
         return cast(Self, rebuild_recognizer(cls, manifest, arrays, source=path))
-
-
-def pool_songs(
-    tracks: Sequence[Track], rows: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """Return the mean of the rows of each song, by its name, in order of first appearance.
-
-    Parameters
-    ----------
-    tracks : sequence of Track, n of them
-    rows : ndarray, shape (n, k)
-        Probabilities or values of each.
-
-    Examples
-    --------
-    >>> clips = [Track("1", group="a"), Track("2", group="a"), Track("b")]
-    >>> {name: row.tolist() for name, row in pool_songs(clips, np.eye(3)[:, :2]).items()}
-    {'a': [0.5, 0.5], 'b': [0.0, 0.0]}
-    """
-    songs: dict[tuple[bool, str], list[int]] = {}
-    for i, track in enumerate(tracks):
-        songs.setdefault((track.group is None, track.group or track.id), []).append(i)
-    return {name: rows[own].mean(axis=0) for (_, name), own in songs.items()}
-
-
-def groups_of(tracks: Sequence[Track]) -> list[str]:
-    """Return what each track must stay together with; one without a group is alone."""
-    return [
-        f"track {i}" if track.group is None else f"group {track.group}"
-        for i, track in enumerate(tracks)
-    ]
-
-
-def _default_classifier(fusion: str, *, regression: bool) -> Any:
-    if fusion == "attention":
-        from chordmer.models import fused
-
-        return fused.FusionRegressor() if regression else fused.FusionClassifier()
-    from chordmer.models import broad
-
-    kind = broad.BroadLearningRegressor if regression else broad.BroadLearningClassifier
-    return kind(alpha=_ALPHA)
 
 
 @cache

@@ -20,10 +20,12 @@ from chordmer.features.chord2vec import Chord2Vec
 from chordmer.features.descriptors import DESCRIPTORS, AudioDescriptors
 from chordmer.features.lyrics import LyricEmbedding
 from chordmer.features.symbolic import SymbolicDescriptors
+from chordmer.heads import make_head
 from chordmer.models.broad import BroadLearningClassifier
 from chordmer.models.fused import FusionClassifier, FusionRegressor
 from chordmer.models.training import Training
-from chordmer.recognizer import FEATURES, EmotionRecognizer, groups_of, pool_songs
+from chordmer.recognizer import FEATURES, EmotionRecognizer
+from chordmer.songs import groups_of, pool_songs
 from chordmer.targets import Target
 from chordmer.track import Track
 
@@ -224,14 +226,11 @@ def test_networks_hear_frames(fusion, three, ears):
     }
     shares = model.predict_proba([without(tracks[0], "audio"), *tracks[1:]])
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
-    if fusion == "attention":
-        assert isinstance(
-            recognizer(fusion=fusion, classifier=None)._head(Target.of("quadrant")),
-            FusionClassifier,
-        )
-        assert isinstance(
-            recognizer(fusion=fusion, classifier=None)._head(Target.of("valence")), FusionRegressor
-        )
+
+
+def test_attention_brings_its_own_network():
+    assert isinstance(make_head(None, "attention", Target.of("quadrant")), FusionClassifier)
+    assert isinstance(make_head(None, "attention", Target.of("valence")), FusionRegressor)
 
 
 def test_late_fusion_answers_from_what_is_there(three, ears):
