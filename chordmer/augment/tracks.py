@@ -216,12 +216,11 @@ class Augmentation(BaseEstimator):
         rows = list(range(len(given)))
         made = list(given)
         for i, track in enumerate(given):
-            bounds = {n: _NONE[n] if n in spared[i] else getattr(self, n) for n in _MOST}
-            if not _can_change(track, bounds):
-                continue
-            for copy in range(1, self.copies + 1):
+            wanted = {n: _NONE[n] if n in spared[i] else getattr(self, n) for n in _MOST}
+            bounds = _bounds_for(track, wanted)
+            for copy in range(1, self.copies + 1 if bounds != _NONE else 1):
                 rng = np.random.default_rng([seed, zlib.crc32(track.id.encode()), copy])
-                change = _draw(track, bounds, rng)
+                change = _draw(bounds, rng)
                 made.append(Variation(track, change, id=f"{track.id}~{copy}", group=track.group))
                 rows.append(i)
         return made, labels[rows], np.asarray(groups)[rows]
@@ -255,25 +254,26 @@ def _lies_within(value: Any, kind: type[Any], most: float) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and bool(0 <= value <= most)
 
 
-def _can_change(track: Track, bounds: Mapping[str, Any]) -> bool:
-    of_sound = ("tempo", "speed", "pitch")
-    return (
-        track.symbolic is not None
-        and bool(bounds["transpose"] or bounds["tempo"])
-        or track.audio is not None
-        and (any(bounds[name] for name in of_sound) or bounds["snr_db"] is not None)
-    )
+def _bounds_for(track: Track, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may change of a track, by what it has."""
+    bounds = dict(wanted)
+    if track.symbolic is None:
+        bounds["transpose"] = 0
+    if track.audio is None:
+        bounds |= {"speed": 0.0, "pitch": 0.0, "snr_db": None}
+    if track.symbolic is None and track.audio is None:
+        return dict(_NONE)
+    if track.symbolic is not None and track.audio is not None:
+        bounds["transpose"] = min(wanted["transpose"], int(wanted["pitch"]))
+        bounds |= {"speed": 0.0, "pitch": 0.0}
+    return bounds
 
 
-def _draw(track: Track, bounds: Mapping[str, Any], rng: np.random.Generator) -> Change:
-    """Return a random change within `bounds`; rates are as likely slower as faster."""
-    seed = int(rng.integers(1 << 32))
+def _draw(bounds: Mapping[str, Any], rng: np.random.Generator) -> Change:
+    """Return a random change within `bounds`; it is as likely slower as faster."""
     turns = rng.uniform(-1, 1, 3)
     tempo, speed = (float((1 + bounds[n]) ** turn) for n, turn in zip(("tempo", "speed"), turns))
-    if track.symbolic is None:
-        return Change(float(bounds["pitch"] * turns[2]), tempo, speed, bounds["snr_db"], seed)
-    whole, snr_db = bounds["transpose"], None
-    if track.audio is not None:
-        whole, snr_db = min(whole, int(bounds["pitch"])), bounds["snr_db"]
-    semitones = float(rng.integers(-whole, whole, endpoint=True))
-    return Change(semitones, tempo, snr_db=snr_db, seed=seed)
+    # One of the two is 0: notes move by whole semitones, and sound alone by any part of one.
+    whole = rng.integers(-bounds["transpose"], bounds["transpose"], endpoint=True)
+    semitones = float(whole + bounds["pitch"] * turns[2])
+    return Change(semitones, tempo, speed, bounds["snr_db"], int(rng.integers(1 << 32)))
