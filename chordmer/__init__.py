@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from chordmer.features.spectrogram import SpectrogramFeatures
     from chordmer.features.symbolic import SymbolicDescriptors
     from chordmer.features.tempo import estimate_tempo
+    from chordmer.fusion import AttentionFusion, EarlyFusion, LateFusion
     from chordmer.io import read_audio, read_lyrics, read_midi, read_score, read_symbolic, render
     from chordmer.models.broad import BroadLearningClassifier, BroadLearningRegressor
     from chordmer.models.cbsa import CBSAClassifier, CBSARegressor
+    from chordmer.models.fused import FusionClassifier, FusionRegressor
+    from chordmer.models.join import JoinVectors
+    from chordmer.models.late_fusion import LateFusionClassifier, LateFusionRegressor
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
     from chordmer.recognizer import EmotionRecognizer
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _HOME = {
+    "AttentionFusion": "chordmer.fusion",
     "AudioDescriptors": "chordmer.features.descriptors",
     "BroadLearningClassifier": "chordmer.models.broad",
     "BroadLearningRegressor": "chordmer.models.broad",
@@ -44,10 +49,17 @@ _HOME = {
     "Chords": "chordmer.features.chords",
     "Curve": "chordmer.emotion",
     "EGeMAPS": "chordmer.features.egemaps",
+    "EarlyFusion": "chordmer.fusion",
     "Emotion": "chordmer.emotion",
     "EmotionRecognizer": "chordmer.recognizer",
     "Frames": "chordmer.track",
+    "FusionClassifier": "chordmer.models.fused",
+    "FusionRegressor": "chordmer.models.fused",
     "GammatoneFeatures": "chordmer.features.gammatone",
+    "JoinVectors": "chordmer.models.join",
+    "LateFusion": "chordmer.fusion",
+    "LateFusionClassifier": "chordmer.models.late_fusion",
+    "LateFusionRegressor": "chordmer.models.late_fusion",
     "LyricEmbedding": "chordmer.features.lyrics",
     "ResidualPhaseMFCC": "chordmer.features.mfcc_rp",
     "SpectrogramFeatures": "chordmer.features.spectrogram",
@@ -69,6 +81,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AttentionFusion",
     "AudioDescriptors",
     "BroadLearningClassifier",
     "BroadLearningRegressor",
@@ -79,10 +92,17 @@ __all__ = [
     "Chords",
     "Curve",
     "EGeMAPS",
+    "EarlyFusion",
     "Emotion",
     "EmotionRecognizer",
     "Frames",
+    "FusionClassifier",
+    "FusionRegressor",
     "GammatoneFeatures",
+    "JoinVectors",
+    "LateFusion",
+    "LateFusionClassifier",
+    "LateFusionRegressor",
     "LyricEmbedding",
     "ResidualPhaseMFCC",
     "SpectrogramFeatures",
