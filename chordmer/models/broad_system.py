@@ -298,9 +298,9 @@ class BroadLearningSystem(BaseEstimator):
     ) -> None:
         """Solve the ridge for all samples seen, of which these are new, or all if `fresh`.
 
-        The intercept is not penalised. A factor of the whole costs m**3 / 3 products for m nodes,
-        less than hearing m / 3 samples does, so there is nothing to gain from updating the last
-        one, by which rounding errors would pile up.
+        The factor is computed anew. For m nodes that costs m**3 / 3 products, as many as hearing
+        m / 3 samples; an update of the last factor would cost less for a few samples only, is not
+        in LAPACK, and would pile up rounding errors.
         """
         weights, factor = solve_ridge(gram, cross, self.alpha)
         weights = weights.astype(self.mean_.dtype)
