@@ -7,6 +7,7 @@ not there.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = ["clear", "mask", "mean", "resample"]
@@ -56,11 +57,19 @@ def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
     cells = max(1, int(steps.max()))
     if torch.equal(lengths, steps) and frames.shape[1] >= cells:
         return frames[:, :cells]
-    size, count = lengths[:, None, None], steps[:, None, None]
-    cell = torch.arange(cells, device=frames.device)[:, None]
-    frame = torch.arange(frames.shape[1], device=frames.device)
+    # A sample at a time: weights of a whole batch would be larger than the batch.
+    rows = []
+    for x, size, count in zip(frames, lengths.tolist(), steps.tolist()):
+        row = x[:size] if size == count else _shares(size, count, x) @ x[:size]
+        rows.append(F.pad(row, (0, 0, 0, cells - count)))
+    return torch.stack(rows)
+
+
+def _shares(size: int, count: int, like: Tensor) -> Tensor:
+    """Return how much of each of `count` cells each of `size` frames covers, (count, size)."""
+    cell = torch.arange(count, device=like.device)[:, None]
+    frame = torch.arange(size, device=like.device)
     # In units of 1 / (size * count), where every border is an integer and so exact.
     start = torch.maximum(cell * size, frame * count)
     end = torch.minimum((cell + 1) * size, (frame + 1) * count)
-    share = (end - start).clamp(min=0) * (cell < count) * (frame < size)
-    return (share.to(frames.dtype) / size.clamp(min=1)) @ frames
+    return (end - start).clamp(min=0).to(like.dtype) / max(1, size)
