@@ -61,6 +61,8 @@ KINDS = (
     "CNNTransformerClassifier",
     "CNNTransformerRegressor",
     "Chord2Vec",
+    "ClassicClassifier",
+    "ClassicRegressor",
     "EmotionRecognizer",
     "FusionClassifier",
     "FusionRegressor",

@@ -29,6 +29,8 @@ KNOWN: Mapping[str, str] = {
     "CNNLSTMRegressor": "chordmer.models.cnn_lstm",
     "CNNTransformerClassifier": "chordmer.models.hybrid",
     "CNNTransformerRegressor": "chordmer.models.hybrid",
+    "ClassicClassifier": "chordmer.models.classic_estimators",
+    "ClassicRegressor": "chordmer.models.classic_estimators",
     "FusionClassifier": "chordmer.models.fused",
     "FusionRegressor": "chordmer.models.fused",
     "JoinVectors": "chordmer.models.join",
