@@ -14,7 +14,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-__all__ = ["MaskedConvolution", "MaskedLSTM", "join_inputs", "mean_of", "only_true", "true_frames"]
+__all__ = [
+    "MaskedConvolution",
+    "MaskedLSTM",
+    "Normalisation",
+    "join_inputs",
+    "mean_of",
+    "normalised",
+    "only_true",
+    "true_frames",
+]
 
 
 def true_frames(lengths: Tensor, time: int) -> Tensor:
@@ -95,7 +104,7 @@ class MaskedConvolution(nn.Module):
         self.surround = nn.ZeroPad2d((before, after, before, after))
         # The normalisation that follows has a bias of its own.
         self.convolve = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False)
-        self.normalise = _Normalisation(out_channels)
+        self.normalise = Normalisation(out_channels)
         self.pool_size = pool_size
 
     def width_after(self, width: int) -> int:
@@ -115,7 +124,7 @@ class MaskedConvolution(nn.Module):
         maps : Tensor, shape (batch, out_channels, time // pool_size, width // pool_size)
         lengths : Tensor of int64, shape (batch,)
         """
-        maps = self._normalised(self.convolve(self.surround(maps)), lengths)
+        maps = normalised(self.convolve(self.surround(maps)), lengths, self.normalise)
         # A frame that is all there is may be pooled with zeros: what is less, the ReLU makes zero.
         # The ReLU comes last because it then has a quarter of the values to go through.
         lacking = [max(0, self.pool_size - size) for size in (maps.shape[3], maps.shape[2])]
@@ -123,27 +132,36 @@ class MaskedConvolution(nn.Module):
         left = torch.where(lengths > 0, (lengths // self.pool_size).clamp_min(1), 0)
         return only_true(F.relu(pooled).transpose(1, 2), left).transpose(1, 2), left
 
-    def _normalised(self, maps: Tensor, lengths: Tensor) -> Tensor:
-        """Return `maps` with their true frames normalised, and zeros beyond."""
-        true = true_frames(lengths, maps.shape[2])
-        if true.all():
-            whole: Tensor = self.normalise(maps.flatten(2))
-            return whole.view_as(maps)
-        frames = maps.transpose(1, 2)
-        normalised = torch.zeros_like(frames)
-        normalised[true] = self.normalise(frames[true])
-        return normalised.transpose(1, 2)
 
-
-class _Normalisation(nn.BatchNorm1d):
+class Normalisation(nn.BatchNorm1d):
     """Batch normalisation that does not learn from one value a channel, which has no spread."""
 
     def forward(self, frames: Tensor) -> Tensor:
+        """Return normalised frames, shape (n, channels) or (n, channels, width)."""
         if not self.training or frames.numel() > self.num_features:
             return super().forward(frames)
         return F.batch_norm(
             frames, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+
+def normalised(maps: Tensor, lengths: Tensor, normalise: nn.Module) -> Tensor:
+    """Return `maps` with their true frames normalised, and zeros beyond.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (batch, channels, time, ...)
+    lengths : Tensor of int64, shape (batch,)
+    normalise : Normalisation
+    """
+    true = true_frames(lengths, maps.shape[2])
+    if true.all():
+        whole: Tensor = normalise(maps.flatten(2))
+        return whole.view_as(maps)
+    frames = maps.transpose(1, 2)
+    counted = torch.zeros_like(frames)
+    counted[true] = normalise(frames[true])
+    return counted.transpose(1, 2)
 
 
 class MaskedLSTM(nn.Module):
