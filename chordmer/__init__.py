@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chordmer.augment import Augmentation
     from chordmer.emotion import Curve, Emotion
     from chordmer.errors import ChordmerError
     from chordmer.examples import example
@@ -27,7 +28,17 @@ if TYPE_CHECKING:
     from chordmer.io import read_audio, read_lyrics, read_midi, read_score, read_symbolic, render
     from chordmer.models.broad import BroadLearningClassifier, BroadLearningRegressor
     from chordmer.models.cbsa import CBSAClassifier, CBSARegressor
+    from chordmer.models.cnn import (
+        AC2DConvStatClassifier,
+        AC2DConvStatRegressor,
+        BLSTMRNNClassifier,
+        BLSTMRNNRegressor,
+        ResNetClassifier,
+        ResNetRegressor,
+    )
+    from chordmer.models.cnn_lstm import CNNLSTMClassifier, CNNLSTMRegressor
     from chordmer.models.fused import FusionClassifier, FusionRegressor
+    from chordmer.models.hybrid import CNNTransformerClassifier, CNNTransformerRegressor
     from chordmer.models.join import JoinVectors
     from chordmer.models.late_fusion import LateFusionClassifier, LateFusionRegressor
     from chordmer.notes import Symbolic
@@ -38,12 +49,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _HOME = {
+    "AC2DConvStatClassifier": "chordmer.models.cnn",
+    "AC2DConvStatRegressor": "chordmer.models.cnn",
     "AttentionFusion": "chordmer.fusion",
     "AudioDescriptors": "chordmer.features.descriptors",
+    "Augmentation": "chordmer.augment",
+    "BLSTMRNNClassifier": "chordmer.models.cnn",
+    "BLSTMRNNRegressor": "chordmer.models.cnn",
     "BroadLearningClassifier": "chordmer.models.broad",
     "BroadLearningRegressor": "chordmer.models.broad",
     "CBSAClassifier": "chordmer.models.cbsa",
     "CBSARegressor": "chordmer.models.cbsa",
+    "CNNLSTMClassifier": "chordmer.models.cnn_lstm",
+    "CNNLSTMRegressor": "chordmer.models.cnn_lstm",
+    "CNNTransformerClassifier": "chordmer.models.hybrid",
+    "CNNTransformerRegressor": "chordmer.models.hybrid",
     "Chord2Vec": "chordmer.features.chord2vec",
     "ChordmerError": "chordmer.errors",
     "Chords": "chordmer.features.chords",
@@ -61,6 +81,8 @@ _HOME = {
     "LateFusionClassifier": "chordmer.models.late_fusion",
     "LateFusionRegressor": "chordmer.models.late_fusion",
     "LyricEmbedding": "chordmer.features.lyrics",
+    "ResNetClassifier": "chordmer.models.cnn",
+    "ResNetRegressor": "chordmer.models.cnn",
     "ResidualPhaseMFCC": "chordmer.features.mfcc_rp",
     "SpectrogramFeatures": "chordmer.features.spectrogram",
     "Symbolic": "chordmer.notes",
@@ -81,12 +103,21 @@ _HOME = {
 }
 
 __all__ = [
+    "AC2DConvStatClassifier",
+    "AC2DConvStatRegressor",
     "AttentionFusion",
     "AudioDescriptors",
+    "Augmentation",
+    "BLSTMRNNClassifier",
+    "BLSTMRNNRegressor",
     "BroadLearningClassifier",
     "BroadLearningRegressor",
     "CBSAClassifier",
     "CBSARegressor",
+    "CNNLSTMClassifier",
+    "CNNLSTMRegressor",
+    "CNNTransformerClassifier",
+    "CNNTransformerRegressor",
     "Chord2Vec",
     "ChordmerError",
     "Chords",
@@ -104,6 +135,8 @@ __all__ = [
     "LateFusionClassifier",
     "LateFusionRegressor",
     "LyricEmbedding",
+    "ResNetClassifier",
+    "ResNetRegressor",
     "ResidualPhaseMFCC",
     "SpectrogramFeatures",
     "Symbolic",
