@@ -95,7 +95,8 @@ class Hearing:
     def of(cls, extractors: Iterable[tuple[str, Any]], vectors: Collection[str]) -> Hearing:
         """Return the hearing of extractors that are fitted already."""
         pairs = tuple(extractors)
-        return cls(pairs, frozenset(vectors), tuple(extractor_key(e) for _, e in pairs))
+        among = frozenset(vectors) & {name for name, _ in pairs}
+        return cls(pairs, among, tuple(extractor_key(e) for _, e in pairs))
 
     @classmethod
     def fit(
@@ -131,7 +132,12 @@ class Hearing:
         return tuple(dict.fromkeys(extractor.modality for _, extractor in self.extractors))
 
     def hear(
-        self, tracks: Sequence[Track], cache: FeatureCache | None, *, verbose: bool = False
+        self,
+        tracks: Sequence[Track],
+        cache: FeatureCache | None = None,
+        *,
+        strict: bool = True,
+        verbose: bool = False,
     ) -> list[Heard]:
         """Return the features of each track.
 
@@ -140,19 +146,27 @@ class Hearing:
         tracks : sequence of Track
         cache : FeatureCache, optional
             Where features are looked for first and kept afterwards.
+        strict : bool, default True
+            Whether a track that nothing is heard of is an error; otherwise it is given ``{}``.
         verbose : bool, default False
             Whether a line on standard error counts the tracks.
 
         Raises
         ------
         MissingModalityError
-            If a track has nothing that any extractor works on.
+            If `strict`, and a track has nothing that any extractor works on.
         ChordmerError
             If a source cannot be read.
         """
         heard: list[Heard] = []
         for start in range(0, len(tracks), _BATCH):
             heard += self._hear(tracks[start : start + _BATCH], cache)
+            for track, found in zip(tracks[start:], heard[start:] if strict else ()):
+                if not found:
+                    raise MissingModalityError(
+                        f"nothing to listen to: the model works on {', '.join(self.modalities)}",
+                        source=track.id,
+                    )
             if verbose:
                 done = len(heard)
                 end = "\n" if done == len(tracks) else ""
@@ -175,12 +189,6 @@ class Hearing:
                 # A piece without a chord has no frame of chords: there is nothing to hear.
                 if not len(heard[i][name]):
                     del heard[i][name]
-        for track, found in zip(tracks, heard):
-            if not found:
-                raise MissingModalityError(
-                    f"nothing to listen to: the model works on {', '.join(self.modalities)}",
-                    source=track.id,
-                )
         return heard
 
 

@@ -207,7 +207,8 @@ class EmotionRecognizer(BaseEstimator):
         if target.labels:
             if rows:
                 truth = (y[rows, None] == self.classes_).astype(float)
-                losses = log_losses(np.log(answers), truth, np.ones(len(rows)))
+                scores = np.log(np.maximum(answers, np.finfo(np.float64).tiny))
+                losses = log_losses(scores, truth, np.ones(len(rows)))
                 self.temperature_ = best_temperature(losses)
             return
         if not rows:
@@ -302,14 +303,16 @@ class EmotionRecognizer(BaseEstimator):
         measure = accuracy_score if self._target.labels else r2_score
         return float(measure(y, answers))
 
-    def _answers(self, X: Iterable[Any], *, remember: bool = True) -> NDArray[np.float64]:
+    def _answers(self, X: Iterable[Any]) -> NDArray[np.float64]:
         """Return probabilities, (n, n_classes), or values, (n, n_dimensions)."""
         check_is_fitted(self, "head_")
         tracks = [as_track(track) for track in X]
-        if not tracks:
+        return self._judge(self.hearing_.hear(tracks, self._features, verbose=self.verbose))
+
+    def _judge(self, heard: list[Heard]) -> NDArray[np.float64]:
+        """Return the answers to what the extractors heard."""
+        if not heard:
             return np.zeros((0, len(self._target.dimensions or self.classes_)))
-        cache = self._features if remember else None
-        heard = self.hearing_.hear(tracks, cache, verbose=self.verbose and remember)
         return self._shares(heard) if self._target.labels else self._values(heard)
 
     def _shares(self, heard: list[Heard]) -> NDArray[np.float64]:
