@@ -7,10 +7,12 @@ not there.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = ["clear", "mask", "mean", "resample"]
+
+#: Of frames in cells at once.
+_MOST_WEIGHTS = 1 << 18
 
 
 def mask(lengths: Tensor, time: int) -> Tensor:
@@ -57,19 +59,24 @@ def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
     cells = max(1, int(steps.max()))
     if torch.equal(lengths, steps) and frames.shape[1] >= cells:
         return frames[:, :cells]
-    # A sample at a time: weights of a whole batch would be larger than the batch.
-    rows = []
-    for x, size, count in zip(frames, lengths.tolist(), steps.tolist()):
-        row = x[:size] if size == count else _shares(size, count, x) @ x[:size]
-        rows.append(F.pad(row, (0, 0, 0, cells - count)))
-    return torch.stack(rows)
+    # Of a whole batch of long sequences the weights would be larger than the batch.
+    chunk = max(1, _MOST_WEIGHTS // (cells * max(1, frames.shape[1])))
+    parts = [
+        _shares(n, m, x.shape[1], cells).to(x.dtype) / n.clamp(min=1)[:, None, None] @ x
+        for x, n, m in zip(*(torch.split(t, chunk) for t in (frames, lengths, steps)))
+    ]
+    return torch.cat(parts)
 
 
-def _shares(size: int, count: int, like: Tensor) -> Tensor:
-    """Return how much of each of `count` cells each of `size` frames covers, (count, size)."""
-    cell = torch.arange(count, device=like.device)[:, None]
-    frame = torch.arange(size, device=like.device)
+def _shares(lengths: Tensor, steps: Tensor, time: int, cells: int) -> Tensor:
+    """Return how much of each cell each frame covers, (batch, cells, time), times `lengths`.
+
+    Cells and frames that are not there cover each other only.
+    """
+    size, count = lengths[:, None, None], steps[:, None, None]
+    cell = torch.arange(cells, device=lengths.device)[:, None]
+    frame = torch.arange(time, device=lengths.device)
     # In units of 1 / (size * count), where every border is an integer and so exact.
     start = torch.maximum(cell * size, frame * count)
     end = torch.minimum((cell + 1) * size, (frame + 1) * count)
-    return (end - start).clamp(min=0).to(like.dtype) / max(1, size)
+    return (end - start).clamp_(min=0)
