@@ -128,7 +128,9 @@ class MaskedConvolution(nn.Module):
         # A frame that is all there is may be pooled with zeros: what is less, the ReLU makes zero.
         # The ReLU comes last because it then has a quarter of the values to go through.
         lacking = [max(0, self.pool_size - size) for size in (maps.shape[3], maps.shape[2])]
-        pooled = F.max_pool2d(F.pad(maps, (0, lacking[0], 0, lacking[1])), self.pool_size)
+        if any(lacking):
+            maps = F.pad(maps, (0, lacking[0], 0, lacking[1]))
+        pooled = F.max_pool2d(maps, self.pool_size)
         left = torch.where(lengths > 0, (lengths // self.pool_size).clamp_min(1), 0)
         return only_true(F.relu(pooled).transpose(1, 2), left).transpose(1, 2), left
 
