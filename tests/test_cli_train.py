@@ -185,7 +185,6 @@ def test_labels_of_ones_own(corpus, tmp_path, capsys):
     [
         ({}, ["--recipe", "soup"], "no recipe is called 'soup'"),
         ({}, ["--target", "tension"], "no such column"),
-        ({}, ["--target", "valence", "--recipe", "multispec"], "multispec"),
         ({"split": "test"}, [], "no row is left"),
         ({"group": "one"}, [], "a group is partly in test"),
         ({"label": "Q1"}, [], "class"),

@@ -481,10 +481,35 @@ def test_an_unknown_recipe_is_refused():
         EmotionRecognizer.recipe("soup")
 
 
-def test_cbsa_hears_descriptors_frame_by_frame(three):
+@pytest.mark.parametrize("target", ["quadrant", "valence_arousal"])
+def test_cbsa_hears_descriptors_frame_by_frame(target, three, tmp_path):
     tracks, y = three
-    for target, truth in (("quadrant", y), ("valence_arousal", np.array([PLANE[q] for q in y]))):
-        model = EmotionRecognizer.recipe("cbsa", target=target, random_state=0)
-        model.set_params(classifier__training=QUICK, classifier__device="cpu")
-        assert np.isfinite(model.fit(tracks, truth)._answers(tracks)).all()
-        assert model.head_.widths_ == {"descriptors": len(DESCRIPTORS)}
+    model = EmotionRecognizer.recipe("cbsa", target=target, random_state=0)
+    model.set_params(classifier__training=QUICK, classifier__device="cpu")
+    model.fit(tracks, y if target == "quadrant" else [PLANE[quadrant] for quadrant in y])
+    assert model.head_.widths_ == {"descriptors": len(DESCRIPTORS)}
+    same_after_saving(model, tracks[:2], tmp_path)
+
+
+@pytest.mark.parametrize("target", ["quadrant", "valence_arousal"])
+def test_multispec_hears_two_pictures_and_chords(target, three, tmp_path):
+    tracks, y = three
+    model = EmotionRecognizer.recipe("multispec", target=target, random_state=0)
+    model.set_params(chord2vec__vector_size=8, classifier__training=QUICK, classifier__n_dense=8)
+    model.set_params(classifier__hidden_size=4, classifier__device="cpu")
+    model.fit(tracks, y if target == "quadrant" else [PLANE[quadrant] for quadrant in y])
+    heard = model.hearing_.hear(tracks[:1])[0]
+    assert {name: values.shape for name, values in heard.items()} == {
+        "gtf": (44, 24),
+        "mf_rp": (44, 192),
+        "chord2vec": (8,),
+    }
+    same_after_saving(model, [tracks[0], without(tracks[1], "symbolic")], tmp_path)
+
+
+def same_after_saving(model, tracks, folder):
+    answers = model._answers(tracks)
+    assert np.isfinite(answers).all()
+    model.save(folder / "model")
+    again = EmotionRecognizer.load(folder / "model")
+    np.testing.assert_allclose(again._answers(tracks), answers, rtol=1e-5, atol=1e-6)
