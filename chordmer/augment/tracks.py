@@ -23,6 +23,8 @@ __all__ = ["Augmentation", "Change", "Variation"]
 
 #: What each parameter may be at most; all of them together stay within what `shift_pitch` takes.
 _MOST = {"transpose": 12, "tempo": 0.4, "speed": 0.4, "pitch": 6.0, "snr_db": 120.0}
+#: Decibels that noise may be below the loudest that is asked for.
+_FAINTER = 30.0
 #: The values that leave a track as it is.
 _NONE = {"transpose": 0, "tempo": 0.0, "speed": 0.0, "pitch": 0.0, "snr_db": None}
 
@@ -130,7 +132,9 @@ class Augmentation(BaseEstimator):
     pitch : float, default 1.0
         Most semitones, not whole ones, that sound is moved at constant tempo.
     snr_db : float or None, default 30.0
-        White noise is added to sound, so many dB fainter; None does without.
+        White noise is added to sound, so many dB fainter at least and up to 30 dB more: from that
+        of a tape, which spectral flatness hears at once, to that of a clean recording. None does
+        without.
     copies : int, default 1
         Of each track. A track of words alone has none: there is nothing to change.
     exclude : mapping of label to collection of str, optional
@@ -276,4 +280,7 @@ def _draw(bounds: Mapping[str, Any], rng: np.random.Generator) -> Change:
     # One of the two is 0: notes move by whole semitones, and sound alone by any part of one.
     whole = rng.integers(-bounds["transpose"], bounds["transpose"], endpoint=True)
     semitones = float(whole + bounds["pitch"] * turns[2])
-    return Change(semitones, tempo, speed, bounds["snr_db"], int(rng.integers(1 << 32)))
+    fainter, snr_db = float(rng.uniform(0, _FAINTER)), bounds["snr_db"]
+    if snr_db is not None:
+        snr_db = min(snr_db + fainter, _MOST["snr_db"])
+    return Change(semitones, tempo, speed, snr_db, int(rng.integers(1 << 32)))
