@@ -28,6 +28,11 @@ from chordmer.models.cnn_lstm import CNNLSTMClassifier, CNNLSTMRegressor
 from chordmer.models.fused import FusionClassifier, FusionRegressor
 from chordmer.models.hybrid import CNNTransformerClassifier, CNNTransformerRegressor
 from chordmer.models.lstm_broad import StackedLSTM
+from chordmer.models.multispec import MultiSpecBiLSTM, MultiSpecRegressor
+from chordmer.models.multispec_spectrogram import (
+    MultiSpecSpectrogramClassifier,
+    MultiSpecSpectrogramRegressor,
+)
 from chordmer.models.network import NetworkClassifier
 from chordmer.models.sequences import pad
 from chordmer.models.training import Training
@@ -45,6 +50,9 @@ class Case:
 
 
 ONE = {"x": (7, 1, 9)}
+BLOCKS: dict[str, Any] = {"block_frames": 4, "n_dense": 8, "hidden_size": 4}
+CHANNELS = {"gtf": (6, 1, 9), "mf_rp": (9, 2, 6), "chord2vec": (4, 1, 1)}
+MAPS: dict[str, Any] = {"n_first": 2, "n_kernels": (4, 4), "hidden_size": 4, "n_dense": 8}
 THREE = {"x": (3, 1, 9), "y": (5, 2, 6), "z": (4, 1, 1)}
 
 CASES = [
@@ -61,6 +69,10 @@ CASES = [
     Case(CNNTransformerClassifier(n_kernels=2, n_model=8, **SAME), ONE),
     Case(CNNTransformerRegressor(n_kernels=2, n_model=8, **SAME), ONE),
     Case(MCCLSTM(n_kernels=2, n_cells=4, **SAME), ONE),
+    Case(MultiSpecBiLSTM(**BLOCKS, **SAME), CHANNELS),
+    Case(MultiSpecRegressor(**BLOCKS, **SAME), CHANNELS),
+    Case(MultiSpecSpectrogramClassifier(**MAPS, **SAME), {"wide": (7, 1, 9)}),
+    Case(MultiSpecSpectrogramRegressor(**MAPS, **SAME), {"narrow": (7, 1, 9)}),
     Case(RCNNLSTM(n_kernels=(2, 4), n_cells=4, **SAME), ONE),
     Case(ResNetClassifier(n_stages=2, n_blocks=1, n_kernels=2, **SAME), ONE),
     Case(ResNetRegressor(n_stages=2, n_blocks=1, n_kernels=2, **SAME), ONE),
