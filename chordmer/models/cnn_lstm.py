@@ -73,8 +73,9 @@ class FrameConvolution(nn.Module):
         maps = self.convolve(self.surround(frames.transpose(1, 2)))
         maps = normalised(maps, lengths, self.normalise)
         # A frame that is all there is may be pooled with zeros: what is less, the ReLU makes zero.
-        lacking = max(0, self.pool_size - maps.shape[2])
-        pooled = F.relu(F.max_pool1d(F.pad(maps, (0, lacking)), self.pool_size))
+        if maps.shape[2] < self.pool_size:
+            maps = F.pad(maps, (0, self.pool_size - maps.shape[2]))
+        pooled = F.relu(F.max_pool1d(maps, self.pool_size))
         left = torch.where(lengths > 0, (lengths // self.pool_size).clamp_min(1), 0)
         return only_true(pooled.transpose(1, 2), left), left
 
