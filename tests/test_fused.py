@@ -52,7 +52,7 @@ def small(fusion="early", variant=None, **options):
 
 @pytest.mark.parametrize(("fusion", "variant"), VARIANTS)
 def test_every_subset_is_answered_with_as_much_trust_as_it_deserves(fusion, variant):
-    training = Training(max_epochs=20, batch_size=32, learning_rate=5e-3, validation=0.2)
+    training = Training(max_epochs=20, batch_size=64, learning_rate=1e-2, validation=0.2)
     model = FusionClassifier(
         fusion=fusion,
         variant=variant,
@@ -73,7 +73,7 @@ def test_every_subset_is_answered_with_as_much_trust_as_it_deserves(fusion, vari
         accuracy[subset] = np.mean(shares.argmax(axis=1) == y)
         # A third by chance; four standard errors of 900 answers are 0.06.
         assert accuracy[subset] > 0.5
-        assert abs(shares.max(axis=1).mean() - accuracy[subset]) < 0.13, subset
+        assert abs(shares.max(axis=1).mean() - accuracy[subset]) < 0.12, subset
         assert -np.log(shares[np.arange(900), y]).mean() < 0.9 * np.log(3)
     for fewer in SUBSETS:
         for more in SUBSETS:
@@ -99,7 +99,7 @@ def test_a_trained_model_hears_nothing_of_what_is_absent(fusion, variant):
 def test_modality_dropout_prepares_for_what_will_be_missing(fusion):
     X, y = pieces(400, seed=3)
     X_test, y_test = pieces(600, seed=4)
-    training = Training(max_epochs=20, batch_size=32, learning_rate=5e-3)
+    training = Training(max_epochs=20, batch_size=64, learning_rate=1e-2)
     losses = {}
     for rate in (0.0, 0.4):
         model = small(fusion, encoder="mean", modality_dropout=rate, training=training).fit(X, y)
@@ -111,7 +111,7 @@ def test_modality_dropout_prepares_for_what_will_be_missing(fusion):
 def test_parallel_fusion_joins_two_modalities():
     X, y = pieces(300, seed=5)
     pair = only(X, ["audio", "symbolic"])
-    training = Training(max_epochs=20, batch_size=32, learning_rate=5e-3)
+    training = Training(max_epochs=20, batch_size=64, learning_rate=1e-2)
     model = small(variant="parallel", encoder="mean", training=training).fit(pair[:200], y[:200])
     assert model.score(pair[200:], y[200:]) > 0.6
     assert model.score(only(pair[200:], ["audio"]), y[200:]) > 0.45
@@ -184,7 +184,7 @@ def test_numbers_are_predicted_from_every_subset(tmp_path, fusion):
         fusion=fusion,
         hidden_size=8,
         encoder="mean",
-        training=Training(max_epochs=18, batch_size=32, learning_rate=5e-3),
+        training=Training(max_epochs=18, batch_size=64, learning_rate=1e-2),
         random_state=0,
         device="cpu",
     ).fit(X[:350], targets[:350])

@@ -64,12 +64,17 @@ class AttentionFusion(Fusion):
             nn.Dropout(dropout),
             nn.Linear(2 * hidden_size, hidden_size),
         )
+        self.log_scales = nn.Parameter(torch.zeros(len(self.widths)))
         self.head = output_layer(hidden_size, n_outputs, dropout)
 
     def represent(
         self, inputs: Tensors, lengths: Tensors | None = None, present: Tensors | None = None
     ) -> Tensor:
-        """Return the mean, over frames and then present modalities, of the block's output."""
+        """Return the mean of the block's output over frames and then present modalities.
+
+        Shape (batch, hidden_size). It is scaled by a trained number, one for each number of present
+        modalities and 1 at first: after layer normalisation nothing else says how much was heard.
+        """
         frames, counts = self._encoded(inputs, lengths, present)
         x, weights = self._attend(frames, counts)
         value = self.value(self.before(x)).unflatten(2, (self.n_heads, -1))
@@ -78,7 +83,9 @@ class AttentionFusion(Fusion):
         x = self.after(x + self.feed(self.between(x)))
         sizes = [frame.shape[1] for frame in frames]
         parts = [mean(clear(p, n), n) for p, n in zip(torch.split(x, sizes, dim=1), counts.T)]
-        return torch.stack(parts).sum(dim=0) / (counts > 0).sum(dim=1).clamp(min=1)[:, None]
+        n_present = (counts > 0).sum(dim=1).clamp(min=1)
+        scales = self.log_scales.exp()[n_present - 1] / n_present
+        return torch.stack(parts).sum(dim=0) * scales[:, None]
 
     def attention(
         self, inputs: Tensors, lengths: Tensors | None = None, present: Tensors | None = None
