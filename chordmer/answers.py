@@ -74,7 +74,8 @@ def emotion_of(
     model: EmotionRecognizer, track: Track, *, window: float | None, hop: float
 ) -> Emotion:
     """Return what `track` expresses; see `EmotionRecognizer.predict_emotion`."""
-    quadrants, plane = placed(model, model._answers([track]))
+    answers = model._answers([track])
+    quadrants, plane = placed(model, answers)
     heard = tuple(m for m in model.hearing_.modalities if has(track, m))
     return Emotion(
         source=_name(track),
@@ -85,6 +86,11 @@ def emotion_of(
         modalities=heard,
         model=model_name(model),
         warnings=read_symbolic(track).report.warnings if "symbolic" in heard else (),
+        dimensions={
+            name: float(value)
+            for name, value in zip(Target.of(model.target).dimensions, answers[0])
+            if name not in ("valence", "arousal")
+        },
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -83,20 +83,23 @@ class Hearing:
     extractors : tuple of (str, estimator)
     vectors : frozenset of str
         The extractors that give one vector a track; the others give frames.
-    keys : tuple of bytes
-        What each extractor has become, for the cache.
     """
 
     extractors: tuple[tuple[str, Any], ...]
     vectors: frozenset[str]
-    keys: tuple[bytes, ...]
+    _keys: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, extractors: Iterable[tuple[str, Any]], vectors: Collection[str]) -> Hearing:
         """Return the hearing of extractors that are fitted already."""
         pairs = tuple(extractors)
-        among = frozenset(vectors) & {name for name, _ in pairs}
-        return cls(pairs, among, tuple(extractor_key(e) for _, e in pairs))
+        return cls(pairs, frozenset(vectors) & {name for name, _ in pairs})
+
+    def _key(self, name: str) -> bytes:
+        """Return what an extractor has become, for the cache; asked for when it first listens."""
+        if name not in self._keys:
+            self._keys[name] = extractor_key(dict(self.extractors)[name])
+        return self._keys[name]
 
     @classmethod
     def fit(
@@ -175,10 +178,13 @@ class Hearing:
 
     def _hear(self, tracks: Sequence[Track], cache: FeatureCache | None) -> list[Heard]:
         heard: list[Heard] = [{} for _ in tracks]
-        for (name, extractor), key in zip(self.extractors, self.keys):
+        for name, extractor in self.extractors:
             rows = [i for i, track in enumerate(tracks) if has(track, extractor.modality)]
             form = "vector" if name in self.vectors else "frames"
-            keys = {i: _feature_key(tracks[i], extractor, key, form) for i in rows if cache}
+            keys = {}
+            if cache and rows:
+                key = self._key(name)
+                keys = {i: _feature_key(tracks[i], extractor, key, form) for i in rows}
             for i in rows:
                 if cache and (values := cache.get(keys[i])) is not None:
                     heard[i][name] = values

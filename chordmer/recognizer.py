@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.model_selection import GroupKFold
 from sklearn.utils import ClassifierTags, RegressorTags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from chordmer.emotion import Emotion
-from chordmer.feature_cache import FeatureCache
+from chordmer.feature_cache import shared_cache
 from chordmer.folder import load_folder, save_folder
 from chordmer.heads import FUSIONS, log_scores, make_head, vector_names
 from chordmer.hearing import Heard, Hearing, named_extractors, seed
 from chordmer.models.inference import softmax
 from chordmer.models.temperature import best_temperature, log_losses
 from chordmer.recipes import FEATURES, RECIPES
-from chordmer.songs import groups_of, pool_songs
+from chordmer.songs import folds_of, groups_of, pool_songs
 from chordmer.targets import Target
 from chordmer.track import Track, as_track
 
@@ -170,7 +168,7 @@ class EmotionRecognizer(BaseEstimator):
         head = seed(make_head(self.classifier, self.fusion, target), random)
         vectors = vector_names(head, [name for name, _ in pairs], self.vectors)
         self.hearing_ = Hearing.fit(pairs, vectors, tracks, y)
-        heard = self.hearing_.hear(tracks, self._features, verbose=self.verbose)
+        heard = self.hearing_.hear(tracks, shared_cache(self.cache), verbose=self.verbose)
         grouped = {"groups": groups_of(tracks)} if has_fit_parameter(head, "groups") else {}
         self.head_ = head.fit(heard, y, **grouped)
         self.temperature_ = 1.0
@@ -191,14 +189,8 @@ class EmotionRecognizer(BaseEstimator):
         return target
 
     def _named(self) -> list[tuple[str, Any]]:
-        extractors = self.extractors
-        return named_extractors(
-            RECIPES["default"](False)["extractors"] if extractors is None else extractors
-        )
-
-    @property
-    def _features(self) -> FeatureCache:
-        return _store(None if self.cache is None else os.fspath(self.cache))
+        default = RECIPES["default"](False)["extractors"]
+        return named_extractors(default if self.extractors is None else self.extractors)
 
     def _calibrate(
         self, tracks: list[Track], y: NDArray[Any], heard: list[Heard], target: Target
@@ -219,19 +211,18 @@ class EmotionRecognizer(BaseEstimator):
         self, tracks: list[Track], y: NDArray[Any], target: Target
     ) -> tuple[list[int], NDArray[np.float64]]:
         """Return rows and what models that never met their groups answer to them."""
-        groups = groups_of(tracks)
-        folds = min(self.calibration, len(set(groups)))
         rows: list[int] = []
         answers = [np.zeros((0, len(target.dimensions or self.classes_)))]
-        if folds < 2:
-            return rows, answers[0]
-        for train, test in GroupKFold(folds).split(tracks, groups=groups):
+        for train, test in folds_of(tracks, self.calibration):
             if target.labels and len(np.unique(y[train])) < len(self.classes_):
                 continue
             part = clone(self).set_params(calibration=0, verbose=False)
             part.fit([tracks[i] for i in train], y[train])
-            answers.append(part._answers([tracks[i] for i in test]))
-            rows += test.tolist()
+            unheard = [tracks[i] for i in test]
+            # The only track with a modality is one that its fold's model has no ear for.
+            heard = part.hearing_.hear(unheard, shared_cache(self.cache), strict=False)
+            answers.append(part._judge([found for found in heard if found]))
+            rows += [i for i, found in zip(test, heard) if found]
         return rows, np.concatenate(answers)
 
     # --- answering -------------------------------------------------------------------------------
@@ -307,7 +298,9 @@ class EmotionRecognizer(BaseEstimator):
         """Return probabilities, (n, n_classes), or values, (n, n_dimensions)."""
         check_is_fitted(self, "head_")
         tracks = [as_track(track) for track in X]
-        return self._judge(self.hearing_.hear(tracks, self._features, verbose=self.verbose))
+        return self._judge(
+            self.hearing_.hear(tracks, shared_cache(self.cache), verbose=self.verbose)
+        )
 
     def _judge(self, heard: list[Heard]) -> NDArray[np.float64]:
         """Return the answers to what the extractors heard."""
@@ -340,7 +333,8 @@ class EmotionRecognizer(BaseEstimator):
 
     def set_params(self, **parameters: Any) -> Self:
         """Set parameters; ``chord2vec__vector_size`` is that of the extractor of this name."""
-        own = {name: parameters.pop(name) for name in [*parameters] if name in self._plain}
+        plain = self._get_param_names()
+        own = {name: parameters.pop(name) for name in [*parameters] if name in plain}
         if own:
             super().set_params(**own)
         pairs = dict(self._named())
@@ -355,10 +349,6 @@ class EmotionRecognizer(BaseEstimator):
             self.extractors = list(pairs.items())
         super().set_params(**{n: v for n, v in parameters.items() if n not in ours})
         return self
-
-    @property
-    def _plain(self) -> list[str]:
-        return list(self._get_param_names())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -407,8 +397,3 @@ class EmotionRecognizer(BaseEstimator):
 
         manifest, arrays = load_folder(path, kind=cls.__name__, max_bytes=_MOST_BYTES)
         return cast(Self, rebuild_recognizer(cls, manifest, arrays, source=path))
-
-
-@cache
-def _store(folder: str | None) -> FeatureCache:
-    return FeatureCache(folder)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
 
 from chordmer.track import Track
 
-__all__ = ["groups_of", "pool_songs"]
+__all__ = ["folds_of", "groups_of", "pool_songs"]
 
 
 def pool_songs(
@@ -41,3 +42,16 @@ def groups_of(tracks: Sequence[Track]) -> list[str]:
         f"track {i}" if track.group is None else f"group {track.group}"
         for i, track in enumerate(tracks)
     ]
+
+
+def folds_of(tracks: Sequence[Track], n_folds: int) -> list[tuple[list[int], list[int]]]:
+    """Return the rows to learn from, and those held out, of each fold; groups stay together.
+
+    There are as many folds as groups where these are fewer, and none where there would be one.
+    """
+    groups = groups_of(tracks)
+    n_folds = min(n_folds, len(set(groups)))
+    if n_folds < 2:
+        return []
+    folds = GroupKFold(n_folds).split(groups, groups=groups)
+    return [(train.tolist(), test.tolist()) for train, test in folds]

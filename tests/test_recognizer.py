@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from lyric_model import tiny_encoder
+from lyric_model import edit_json, tiny_encoder
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from songs import PLANE, songs
 
 import chordmer
-from chordmer.errors import ChordmerError, MissingModalityError
+from chordmer.errors import ChordmerError, MissingModalityError, ModelError
 from chordmer.features.chord2vec import Chord2Vec
 from chordmer.features.descriptors import DESCRIPTORS, AudioDescriptors
 from chordmer.features.lyrics import LyricEmbedding
@@ -25,7 +25,7 @@ from chordmer.models.broad import BroadLearningClassifier
 from chordmer.models.fused import FusionClassifier, FusionRegressor
 from chordmer.models.training import Training
 from chordmer.recognizer import FEATURES, EmotionRecognizer
-from chordmer.songs import groups_of, pool_songs
+from chordmer.songs import folds_of, groups_of, pool_songs
 from chordmer.targets import Target
 from chordmer.track import Track
 
@@ -268,7 +268,10 @@ def test_any_named_dimensions_on_any_scale():
     )
     assert model.predict(TRACKS).shape == (len(TRACKS), 3)
     emotion = model.predict_emotion(TRACKS[:1], window=None)[0]
-    valence, arousal, _ = model.predict(TRACKS[:1])[0]
+    valence, arousal, dominance = model.predict(TRACKS[:1])[0]
+    assert emotion.dimensions == {"dominance": pytest.approx(dominance)}
+    assert emotion.to_dict()["dimensions"]["dominance"] == pytest.approx(dominance, abs=1e-4)
+    assert f"dominance {dominance:.2f}" in str(emotion)
     assert emotion.valence == pytest.approx(np.clip((valence - 5) / 4, -1, 1))
     assert emotion.arousal == pytest.approx(np.clip((arousal - 5) / 4, -1, 1))
     assert sum(emotion.probabilities.values()) == pytest.approx(1)
@@ -332,22 +335,31 @@ def test_temperature_makes_answers_to_unheard_songs_likelier():
     np.testing.assert_array_equal(model.predict(fresh), plain.predict(fresh))
 
 
-def test_held_out_answers_come_from_models_that_never_met_the_song(monkeypatch):
-    met = []
-    fit, answers = EmotionRecognizer.fit, EmotionRecognizer._answers
+def test_no_song_is_partly_held_out():
+    folds = folds_of(TRACKS, 3)
+    groups = np.array(groups_of(TRACKS))
+    assert sorted(row for _, test in folds for row in test) == list(range(len(TRACKS)))
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test])
+        assert len(train) + len(test) == len(TRACKS)
+    assert folds_of(TRACKS[:2], 3) == []
 
-    def watched_fit(self, X, y):
-        self.met_ = {track.group for track in X}
-        return fit(self, X, y)
 
-    def watched_answers(self, X, **options):
-        met.append(self.met_ & {track.group for track in X})
-        return answers(self, X, **options)
+def test_held_out_answers_come_from_models_that_never_met_the_song():
+    model = recognizer(calibration=3).fit(TRACKS, Y)
+    rows, answers = model._held_out(TRACKS, Y, Target.of("quadrant"))
+    train, test = folds_of(TRACKS, 3)[1]
+    part = recognizer().fit([TRACKS[i] for i in train], Y[train])
+    wanted = part.predict_proba([TRACKS[i] for i in test])
+    np.testing.assert_array_equal([answers[rows.index(i)] for i in test], wanted)
 
-    monkeypatch.setattr(EmotionRecognizer, "fit", watched_fit)
-    monkeypatch.setattr(EmotionRecognizer, "_answers", watched_answers)
-    recognizer(calibration=3).fit(TRACKS, Y)
-    assert met == [set(), set(), set()]
+
+def test_the_only_track_with_words_is_not_calibrated_on(ears):
+    tracks = [*TRACKS[:-1], Track("words", lyrics="la la")]
+    model = recognizer(ears, calibration=3).fit(tracks, Y)
+    rows, answers = model._held_out(tracks, Y, Target.of("quadrant"))
+    assert sorted(rows) == list(range(len(tracks) - 1))
+    assert len(answers) == len(rows)
 
 
 def test_spread_is_that_of_held_out_values():
@@ -513,3 +525,16 @@ def same_after_saving(model, tracks, folder):
     model.save(folder / "model")
     again = EmotionRecognizer.load(folder / "model")
     np.testing.assert_allclose(again._answers(tracks), answers, rtol=1e-5, atol=1e-6)
+
+
+def test_another_encoder_under_the_same_name_is_refused(three, ears, tmp_path):
+    encoder = tiny_encoder(tmp_path / "encoder")
+    tracks, y = three
+    words = [("lyrics", LyricEmbedding(model=str(encoder)))]
+    model = recognizer(words).fit(tracks, y)
+    model.save(tmp_path / "model")
+    again = EmotionRecognizer.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(tracks), model.predict_proba(tracks))
+    edit_json(encoder / "config.json", layer_norm_eps=0.1)
+    with pytest.raises(ModelError, match="not the encoder"):
+        EmotionRecognizer.load(tmp_path / "model").predict(tracks)
