@@ -408,3 +408,24 @@ def test_a_folder_with_lies_is_refused(tmp_path, lie):
     seal(path, lie(manifest_of(path)))
     with pytest.raises(ModelError):
         LateFusionClassifier.load(path)
+
+
+def test_numbers_and_classes_are_not_mixed_up(tmp_path):
+    X, y = pieces(60, seed=17)
+    targets = np.column_stack([y == "calm", y == "happy"]) + 0.0
+    LateFusionRegressor(random_state=0).fit(X, targets).save(tmp_path / "two")
+    LateFusionRegressor(random_state=0).fit(X, targets[:, 0]).save(tmp_path / "one")
+    LateFusionClassifier(random_state=0).fit(X, y).save(tmp_path / "classes")
+    two, one, classes = (manifest_of(tmp_path / name) for name in ("two", "one", "classes"))
+    both = {"kind": "LateFusionClassifier", "classes": ["calm", "happy"]}
+    for cls, lie in (
+        (LateFusionRegressor, {"one_target": True}),
+        (LateFusionClassifier, both),
+        (LateFusionRegressor, {"modalities": classes["modalities"]}),
+        (LateFusionRegressor, {"modalities": one["modalities"]}),
+    ):
+        seal(tmp_path / "two", {**two, **lie})
+        with pytest.raises(ModelError):
+            cls.load(tmp_path / "two")
+    seal(tmp_path / "two", two)
+    assert LateFusionRegressor.load(tmp_path / "two").predict(X).shape == (60, 2)

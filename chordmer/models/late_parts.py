@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
 
 from chordmer.errors import ModelError
 from chordmer.models.known import KNOWN, known_class
@@ -76,7 +77,7 @@ def rebuild(
         model = cls(**manifest["parameters"])
         written = {str(part["name"]): part["model"] for part in manifest["modalities"]}
         kinds = [part["kind"] for part in written.values()]
-        if "classes" in manifest:
+        if issubclass(cls, ClassifierMixin):
             model.classes_ = np.array(manifest["classes"])
         else:
             model.one_target_ = manifest["one_target"] is True
@@ -108,31 +109,30 @@ def rebuild(
 
 def _agree(model: Any, arrays: Mapping[str, NDArray[Any]]) -> bool:
     """Whether the parts that were read belong together."""
-    m = len(model.estimators_)
-    parts = model.estimators_.values()
-    classify = hasattr(model, "classes_")
-    if classify:
-        labels = model.classes_
-        known = labels.ndim == 1 and np.array_equal(np.unique(labels), labels)
-        k = len(labels)
-        known = known and all(np.isin(part.classes_, labels).all() for part in parts)
-        expected: dict[str, tuple[int, ...]] = {}
+    parts = list(model.estimators_.values())
+    expected: dict[str, tuple[int, ...]] = {}
+    if isinstance(model, ClassifierMixin):
+        k = len(model.classes_)
+        if not np.array_equal(np.unique(model.classes_), model.classes_):
+            return False
+        if not all(np.isin(part.classes_, model.classes_).all() for part in parts):
+            return False
     else:
         k = len(model.target_mean_)
-        known = all(hasattr(part, "predict") and not hasattr(part, "classes_") for part in parts)
-        known = (
-            known and not (model.one_target_ and k > 1) and bool((model.target_scale_ > 0).all())
-        )
         expected = dict.fromkeys(_TARGETS, (k,))
+        if (model.one_target_ and k > 1) or not (model.target_scale_ > 0).all():
+            return False
     if "weights" in arrays:
-        expected |= dict.fromkeys(_MEAN, (m,))
-        known = known and all(bool((arrays[name] > 0).all()) for name in _MEAN)
+        expected |= dict.fromkeys(_MEAN, (len(parts),))
     else:
-        expected |= {"stack_coef": (m * (2 * k + 1), k), "stack_intercept": (k,)}
+        expected |= {"stack_coef": (len(parts) * (2 * k + 1), k), "stack_intercept": (k,)}
     return (
-        known
-        and m > 0
-        and list(model.estimators_) == sorted(model.estimators_)
-        and {name: array.shape for name, array in arrays.items()} == expected
+        {name: array.shape for name, array in arrays.items()} == expected
         and all(array.dtype == np.float64 for array in arrays.values())
+        and all((arrays[name] > 0).all() for name in _MEAN if name in arrays)
+        and list(model.estimators_) == sorted(model.estimators_)
+        and len(parts) > 0
+        and all(
+            model._ask(part, np.zeros((1, part.n_features_in_))).shape == (1, k) for part in parts
+        )
     )
