@@ -114,7 +114,7 @@ class MultiSpecBiLSTM(_MultiSpec, NetworkClassifier):
         last row or the last frame: where a window is larger than what is left, it takes all of it.
         Rows and frames that do not fill a window are dropped otherwise.
     block_frames : int, default 44
-        Frames a block; the paper's second.
+        Frames a block. With 1024 samples a frame at 44.1 kHz, a second of sound has so many.
     n_dense : int, default 256
         Width of the dense layer; the paper's.
     hidden_size : int, default 128
@@ -127,7 +127,8 @@ class MultiSpecBiLSTM(_MultiSpec, NetworkClassifier):
         After the dense layer and before the output layer. The number is the paper's.
     training : Training or None, default None
         None: batches of 64 and Adam, as in the comparison of Tables VII to IX (an earlier
-        paragraph has 128), with its usual rate of 0.001.
+        paragraph has 128), with its usual rate of 0.001. A minute of sound takes about 0.15 GB of
+        memory in training: long pieces want smaller batches.
     random_state : int, RandomState or None, default None
     device : str or None, default None
         None: the GPU when there is one.

@@ -213,8 +213,8 @@ class MultiSpecSpectrogramClassifier(_MultiSpecSpectrogram, NetworkClassifier):
     dropout : float, default 0.2
         Before the second dense layer. The number is the paper's for all its models.
     training : Training or None, default None
-        None: batches of 8, because one takes about 0.1 GB a piece and 10 s of spectrogram, and
-        Adam with its usual rate of 0.001.
+        None: batches of 8, since a thousand frames of a piece take about 0.3 GB of memory in
+        training, and Adam with its usual rate of 0.001.
     random_state : int, RandomState or None, default None
     device : str or None, default None
         None: the GPU when there is one.
