@@ -61,8 +61,8 @@ def songs(n=48, seed=0):
 
 def test_the_layers_are_the_papers():
     net = network({"wide": 128, "narrow": 128})
-    for layers in net.first.values():
-        shapes = [tuple(layer.convolve.weight.shape) for layer in layers]
+    for channel in net.first.values():
+        shapes = [tuple(layer.convolve.weight.shape) for layer in channel.layers]
         assert shapes == [(8, 1, 3, 3), (8, 8, 3, 3)]
     shapes = [tuple(layer.convolve.weight.shape) for layer in net.deep]
     assert shapes == [(32, 16, 3, 3), (48, 32, 3, 3), (64, 48, 3, 3), (80, 64, 3, 3)]

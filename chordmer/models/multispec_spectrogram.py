@@ -16,6 +16,7 @@ from sklearn.utils import check_scalar
 from torch import Tensor, nn
 
 from chordmer.models.cbam import CBAM
+from chordmer.models.filtered import FilterChannel
 from chordmer.models.masked import MaskedConvolution, MaskedLSTM, join_inputs, mean_of, only_true
 from chordmer.models.network import NetworkClassifier, NetworkRegressor
 from chordmer.models.training import Training
@@ -63,12 +64,7 @@ class SpectrogramNetwork(nn.Module):
             raise ValueError(f"the inputs must be 'wide' and 'narrow', not {sorted(widths)}")
         self.n_bins = width = min(n_bins, max(widths.values()))
         self.first = nn.ModuleDict(
-            {
-                name: nn.ModuleList(
-                    MaskedConvolution(n_channels, n_first, 3, 1) for n_channels in (1, n_first)
-                )
-                for name in sorted(widths)
-            }
+            {name: FilterChannel(width, [(n_first, 3)] * 2, 1) for name in sorted(widths)}
         )
         self.n_joined = n_channels = n_first * len(widths)
         self.deep = nn.ModuleList()
@@ -93,13 +89,9 @@ class SpectrogramNetwork(nn.Module):
             If a sample's two spectrograms differ in length.
         """
         filtered = {}
-        for name, layers in self.first.items():
+        for name, convolve in self.first.items():
             frames = F.adaptive_avg_pool1d(only_true(inputs[name], lengths[name]), self.n_bins)
-            maps = frames[:, None]
-            assert isinstance(layers, nn.ModuleList)
-            for layer in layers:
-                maps, _ = layer(maps, lengths[name])
-            filtered[name] = maps.transpose(1, 2).flatten(2)
+            filtered[name], _ = convolve(frames, lengths[name])
         joined, counts = join_inputs(filtered, lengths)
         maps = joined.reshape(*joined.shape[:2], self.n_joined, self.n_bins).transpose(1, 2)
         for layer, attention in zip(self.deep, self.attention):
