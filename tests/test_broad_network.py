@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from chordmer import BroadLearningClassifier
 from chordmer.errors import ModelError
 from chordmer.folder import save_folder
+from chordmer.models.baselines import MCCBL
 from chordmer.models.bilstm import BiLSTMBroad, BiLSTMClassifier
 from chordmer.models.broad_network import BroadOnNetwork
 from chordmer.models.training import Training
@@ -163,6 +165,23 @@ def test_parts_that_do_not_belong_together_are_refused(fitted, tmp_path):
         save_folder(tmp_path / "model", wrong, values)
         with pytest.raises(ModelError):
             BroadOnNetwork.load(tmp_path / "model")
+
+
+@parametrize_with_checks(
+    [
+        MCCBL(n_kernels=2, random_state=0),
+        BiLSTMBroad(
+            hidden_size=4,
+            dropout=0.0,
+            random_state=0,
+            training=Training(max_epochs=4, batch_size=32, learning_rate=0.03, patience=None),
+        ),
+    ]
+)
+def test_scikit_learns_own_checks(estimator, check, monkeypatch):
+    # Without it scikit-learn leaves out the check that its array dispatch changes nothing.
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    check(estimator)
 
 
 def test_torch_is_left_alone():
