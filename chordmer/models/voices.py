@@ -84,6 +84,10 @@ class Voices(BaseEstimator):
             if hasattr(self, name):
                 delattr(self, name)
         given = self._given_weights()
+        models = self._models(vectors, there, y, np.arange(len(y)))
+        for name in self.widths_:
+            if name not in models:
+                raise ValueError(f"too few samples have {name!r} to fit a model to it")
         if given is not None:
             self.weights_ = given / given.sum()
             self.powers_ = np.ones(len(given))
@@ -92,10 +96,7 @@ class Voices(BaseEstimator):
             kept = heard.any(axis=1)
             rows, masks, shares = subsets(heard[kept])
             self._learn(said[kept][rows], masks, y[kept][rows], shares)
-        self.estimators_ = self._models(vectors, there, y, np.arange(len(y)))
-        lacking = [name for name in self.widths_ if name not in self.estimators_]
-        if lacking:
-            raise ValueError(f"too few samples have {lacking[0]!r} to fit a model to it")
+        self.estimators_ = models
 
     def _given_weights(self) -> Matrix | None:
         """Return fixed weights, or None where they are to be found."""
