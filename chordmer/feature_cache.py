@@ -31,7 +31,7 @@ __all__ = ["FeatureCache", "code_key", "extractor_key", "shared_cache", "source_
 
 _HERE = Path(__file__).parent
 #: What features are made of; the rest of chordmer may change without a feature changing.
-_CODE = ("features", "io", "notes.py", "track.py")
+_CODE = ("features", "io", "augment", "notes.py", "track.py")
 #: A file changed less than so many seconds ago may change again without its time telling.
 _SETTLED = 2.0
 _MOST_FILES = 1 << 16

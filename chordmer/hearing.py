@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from chordmer.augment import Variation
 from chordmer.errors import ChordmerError, MissingModalityError
 from chordmer.feature_cache import FeatureCache, extractor_key, source_key
 from chordmer.features.embedding_cache import content_key
@@ -210,9 +211,14 @@ def _extract(extractor: Any, form: str, tracks: list[Track]) -> list[NDArray[np.
 
 
 def _feature_key(track: Track, extractor: Any, key: bytes, form: str) -> bytes:
+    change = ""
+    if isinstance(track, Variation):
+        # What it is made of is known more quickly than what it becomes.
+        change, track = repr(track.change), track.original
     source = track.source(extractor.modality)
     # Where lyrics are missing, the words in the symbolic source stand for them.
-    return content_key(key, form, source_key(track.symbolic if source is None else source))
+    source = track.symbolic if source is None else source
+    return content_key(key, form, change, source_key(source))
 
 
 def has(track: Track, modality: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self, cast
 
@@ -14,15 +15,16 @@ from sklearn.utils import ClassifierTags, RegressorTags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from chordmer.augment import Augmentation
+from chordmer.calibration import held_out, temperature
 from chordmer.emotion import Emotion
 from chordmer.feature_cache import shared_cache
 from chordmer.folder import load_folder, save_folder
 from chordmer.heads import FUSIONS, log_scores, make_head, vector_names
 from chordmer.hearing import Heard, Hearing, named_extractors, seed
 from chordmer.models.inference import softmax
-from chordmer.models.temperature import best_temperature, log_losses
 from chordmer.recipes import FEATURES, RECIPES
-from chordmer.songs import folds_of, groups_of, pool_songs
+from chordmer.songs import groups_of, pool_songs
 from chordmer.targets import Target
 from chordmer.track import Track, as_track
 
@@ -65,13 +67,16 @@ class EmotionRecognizer(BaseEstimator):
         Folds that are held out in turn, by the tracks' groups, to learn how far the answers can be
         trusted: the temperature of probabilities, the spread of dimensions. Each costs a training.
         0 does without, and then probabilities are the classifier's own.
+    augmentation : chordmer.augment.Augmentation, optional
+        Makes more tracks to learn from, of those that `fit` is given and no others. It is not
+        saved with the model.
     random_state : int, RandomState or None, default None
         Seeds every part whose own ``random_state`` is None.
     cache : path, optional
         Folder in which features are kept from one process to the next. In memory they are kept in
         any case, up to 256 MiB, for all recognisers of a process.
     verbose : bool, default False
-        Whether `fit` and the predictions count tracks on standard error.
+        Whether `fit` and the predictions say on standard error how far they are.
 
     Attributes
     ----------
@@ -106,6 +111,7 @@ class EmotionRecognizer(BaseEstimator):
         vectors: Sequence[str] | None = None,
         scale: tuple[float, float] = (-1.0, 1.0),
         calibration: int = 3,
+        augmentation: Augmentation | None = None,
         random_state: int | np.random.RandomState | None = None,
         cache: str | os.PathLike[str] | None = None,
         verbose: bool = False,
@@ -117,6 +123,7 @@ class EmotionRecognizer(BaseEstimator):
         self.vectors = vectors
         self.scale = scale
         self.calibration = calibration
+        self.augmentation = augmentation
         self.random_state = random_state
         self.cache = cache
         self.verbose = verbose
@@ -164,17 +171,22 @@ class EmotionRecognizer(BaseEstimator):
         target = self._check_parameters()
         y = target.check(y, len(tracks))
         random = check_random_state(self.random_state)
+        taught, labels = tracks, y
+        if self.augmentation is not None:
+            taught, labels, _ = seed(self.augmentation, random).tracks(tracks, y)
         pairs = [(name, seed(e, random)) for name, e in self._named()]
         head = seed(make_head(self.classifier, self.fusion, target), random)
         vectors = vector_names(head, [name for name, _ in pairs], self.vectors)
-        self.hearing_ = Hearing.fit(pairs, vectors, tracks, y)
-        heard = self.hearing_.hear(tracks, shared_cache(self.cache), verbose=self.verbose)
-        grouped = {"groups": groups_of(tracks)} if has_fit_parameter(head, "groups") else {}
-        self.head_ = head.fit(heard, y, **grouped)
+        self.hearing_ = Hearing.fit(pairs, vectors, taught, labels)
+        heard = self.hearing_.hear(taught, shared_cache(self.cache), verbose=self.verbose)
+        if self.verbose:
+            print(f"training on {len(taught)} tracks", file=sys.stderr)
+        grouped = {"groups": groups_of(taught)} if has_fit_parameter(head, "groups") else {}
+        self.head_ = head.fit(heard, labels, **grouped)
         self.temperature_ = 1.0
         if target.labels:
             self.classes_ = np.asarray(self.head_.classes_)
-        self._calibrate(tracks, y, heard, target)
+        self._calibrate(tracks, y, heard[: len(tracks)], target)
         return self
 
     def _check_parameters(self) -> Target:
@@ -195,35 +207,13 @@ class EmotionRecognizer(BaseEstimator):
     def _calibrate(
         self, tracks: list[Track], y: NDArray[Any], heard: list[Heard], target: Target
     ) -> None:
-        rows, answers = self._held_out(tracks, y, target)
-        if target.labels:
-            if rows:
-                truth = (y[rows, None] == self.classes_).astype(float)
-                scores = np.log(np.maximum(answers, np.finfo(np.float64).tiny))
-                losses = log_losses(scores, truth, np.ones(len(rows)))
-                self.temperature_ = best_temperature(losses)
-            return
-        if not rows:
-            rows, answers = list(range(len(tracks))), self._values(heard)
-        self.spread_ = np.sqrt(np.mean((y[rows] - answers) ** 2, axis=0))
-
-    def _held_out(
-        self, tracks: list[Track], y: NDArray[Any], target: Target
-    ) -> tuple[list[int], NDArray[np.float64]]:
-        """Return rows and what models that never met their groups answer to them."""
-        rows: list[int] = []
-        answers = [np.zeros((0, len(target.dimensions or self.classes_)))]
-        for train, test in folds_of(tracks, self.calibration):
-            if target.labels and len(np.unique(y[train])) < len(self.classes_):
-                continue
-            part = clone(self).set_params(calibration=0, verbose=False)
-            part.fit([tracks[i] for i in train], y[train])
-            unheard = [tracks[i] for i in test]
-            # The only track with a modality is one that its fold's model has no ear for.
-            heard = part.hearing_.hear(unheard, shared_cache(self.cache), strict=False)
-            answers.append(part._judge([found for found in heard if found]))
-            rows += [i for i, found in zip(test, heard) if found]
-        return rows, np.concatenate(answers)
+        rows, answers = held_out(self, tracks, y)
+        if target.dimensions:
+            if not rows:
+                rows, answers = list(range(len(tracks))), self._values(heard)
+            self.spread_ = np.sqrt(np.mean((y[rows] - answers) ** 2, axis=0))
+        elif rows:
+            self.temperature_ = temperature(answers, y[rows, None] == self.classes_)
 
     # --- answering -------------------------------------------------------------------------------
 
@@ -273,10 +263,9 @@ class EmotionRecognizer(BaseEstimator):
         return [emotion_of(self, as_track(x), window=window, hop=hop) for x in X]
 
     def predict_songs(self, X: Iterable[Any]) -> dict[str, Any]:
-        """Return one answer a song, from all its clips.
+        """Return one answer a song, by the mean of the answers to its clips.
 
-        Probabilities, or values, of the tracks of one `Track.group` are averaged. A track without
-        a group is a song of its own, under its id.
+        Clips of a song are the tracks of one `Track.group`; one without is a song under its id.
 
         Returns
         -------

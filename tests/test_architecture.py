@@ -16,7 +16,7 @@ CORE = {"errors", "emotion", "notes", "track"}
 #: The recogniser, and the rooms around it.
 RECOGNIZER = {
     *("recognizer", "hearing", "feature_cache", "recipes", "targets", "answers", "windows"),
-    *("manifest", "model_folder", "heads", "songs"),
+    *("manifest", "model_folder", "heads", "songs", "calibration"),
 }
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "augment"),

@@ -57,6 +57,11 @@ def test_every_column_is_read(folder):
     np.testing.assert_array_equal(manifest.dimensions["valence"], [0.5, -0.1, 0])
 
 
+def test_ids_may_begin_with_a_hyphen(folder):
+    manifest = read_manifest(write(folder, "id,symbolic,label,group\n-1,a.mid,x,--2B4d4lQ\n"))
+    assert (manifest.tracks[0].id, manifest.tracks[0].group) == ("-1", "--2B4d4lQ")
+
+
 def test_few_columns_will_do(folder):
     manifest = read_manifest(write(folder, "symbolic,ID,Label\na.mid,one,happy\n"))
     assert manifest.labels == ["happy"]
@@ -109,7 +114,7 @@ FINE = "one,a.mid,Q1,0.5,x,train\n"
         (HEAD + "one,a.mid,Q1,0,x,later\n", "row 2, column split: should be train"),
         (HEAD + "=cmd(),a.mid,Q1,0,x,train\n", "row 2, column id: would be a formula"),
         (HEAD + "one,a.mid,@Q1,0,x,train\n", "row 2, column label: would be a formula"),
-        (HEAD + "one,a.mid,Q1,0,-x,train\n", "row 2, column group: would be a formula"),
+        (HEAD + "one,a.mid,Q1,0,-1+cmd|x!A0,train\n", "row 2, column group: would be a formula"),
         (HEAD + "one,a.mid,Q1,0,x\n", "row 2: has fewer cells"),
         (HEAD + "one,a.mid,Q1,0,x,train,more\n", "row 2: has more cells"),
         (HEAD + FINE + "\n" + 'two,"a.mid\n', "row 4: is no csv"),

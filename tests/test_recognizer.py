@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from sklearn.svm import SVC
 from songs import PLANE, songs
 
 import chordmer
+from chordmer.augment import Augmentation
+from chordmer.calibration import held_out
 from chordmer.errors import ChordmerError, MissingModalityError, ModelError
+from chordmer.feature_cache import FeatureCache
 from chordmer.features.chord2vec import Chord2Vec
 from chordmer.features.descriptors import DESCRIPTORS, AudioDescriptors
 from chordmer.features.lyrics import LyricEmbedding
@@ -347,7 +351,7 @@ def test_no_song_is_partly_held_out():
 
 def test_held_out_answers_come_from_models_that_never_met_the_song():
     model = recognizer(calibration=3).fit(TRACKS, Y)
-    rows, answers = model._held_out(TRACKS, Y, Target.of("quadrant"))
+    rows, answers = held_out(model, TRACKS, Y)
     train, test = folds_of(TRACKS, 3)[1]
     part = recognizer().fit([TRACKS[i] for i in train], Y[train])
     wanted = part.predict_proba([TRACKS[i] for i in test])
@@ -357,7 +361,7 @@ def test_held_out_answers_come_from_models_that_never_met_the_song():
 def test_the_only_track_with_words_is_not_calibrated_on(ears):
     tracks = [*TRACKS[:-1], Track("words", lyrics="la la")]
     model = recognizer(ears, calibration=3).fit(tracks, Y)
-    rows, answers = model._held_out(tracks, Y, Target.of("quadrant"))
+    rows, answers = held_out(model, tracks, Y)
     assert sorted(rows) == list(range(len(tracks) - 1))
     assert len(answers) == len(rows)
 
@@ -365,7 +369,7 @@ def test_the_only_track_with_words_is_not_calibrated_on(ears):
 def test_spread_is_that_of_held_out_values():
     model = recognizer(classifier=Ridge(), target="valence_arousal", calibration=3)
     model.fit(TRACKS, PLANES)
-    rows, answers = model._held_out(list(TRACKS), PLANES, Target.of("valence_arousal"))
+    rows, answers = held_out(model, TRACKS, PLANES)
     assert sorted(rows) == list(range(len(TRACKS)))
     np.testing.assert_allclose(model.spread_, np.sqrt(((PLANES[rows] - answers) ** 2).mean(axis=0)))
     inside = recognizer(classifier=Ridge(), target="valence_arousal").fit(TRACKS, PLANES)
@@ -394,6 +398,31 @@ def test_tracks_without_a_group_are_songs_of_their_own():
     assert len(set(groups_of(tracks))) == 3
     assert len(set(groups_of([Track("a"), Track("a")]))) == 2
     assert list(pool_songs(tracks[1:], np.eye(2))) == ["a", "b"]
+
+
+def test_augmentation_is_for_training_tracks_only():
+    class Watched(Augmentation):
+        seen: ClassVar[list] = []
+
+        def tracks(self, tracks, y, groups=None):
+            self.seen.append({track.group for track in tracks})
+            return super().tracks(tracks, y, groups)
+
+    model = recognizer(augmentation=Watched(copies=2), calibration=3).fit(TRACKS, Y)
+    assert Watched.seen[0] == {track.group for track in TRACKS}
+    folds = [{TRACKS[i].group for i in train} for train, _ in folds_of(TRACKS, 3)]
+    assert Watched.seen[1:] == folds
+    assert model.score(TRACKS, Y) > 0.9
+    # Each copy is heard as itself, and found again.
+    copies, _, _ = Augmentation(random_state=0).tracks(TRACKS[:2], Y[:2])
+    cache = FeatureCache()
+    first = model.hearing_.hear(copies, cache)
+    again = model.hearing_.hear(copies, cache)
+    fresh = model.hearing_.hear(copies)
+    for one, two, three in zip(first, again, fresh):
+        np.testing.assert_array_equal(one["symbolic"], two["symbolic"])
+        np.testing.assert_array_equal(one["symbolic"], three["symbolic"])
+    assert not np.array_equal(first[0]["symbolic"], first[2]["symbolic"])
 
 
 # --- emotions ------------------------------------------------------------------------------------
