@@ -9,32 +9,33 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["clear", "mask", "mean", "resample"]
+__all__ = ["mean_of", "only_true", "resample", "true_frames"]
 
 #: Of frames in cells at once.
 _MOST_WEIGHTS = 1 << 18
 
 
-def mask(lengths: Tensor, time: int) -> Tensor:
-    """Return (batch, time), true where there is a frame.
+def true_frames(lengths: Tensor, time: int) -> Tensor:
+    """Return which frames are there, bool of shape (batch, time).
 
-    >>> mask(torch.tensor([2, 0]), 3).int().tolist()
+    >>> true_frames(torch.tensor([2, 0]), 3).int().tolist()
     [[1, 1, 0], [0, 0, 0]]
     """
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
-def clear(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Return `frames` with everything beyond the lengths 0, whatever stood there, NaN included."""
-    return frames.masked_fill(~mask(lengths, frames.shape[1])[:, :, None], 0.0)
+def only_true(frames: Tensor, lengths: Tensor) -> Tensor:
+    """Return `frames`, (batch, time, ...), with zeros beyond each end, whatever stood there."""
+    true = true_frames(lengths, frames.shape[1])
+    return torch.where(true.reshape(*true.shape, *[1] * (frames.ndim - 2)), frames, 0.0)
 
 
-def mean(frames: Tensor, lengths: Tensor) -> Tensor:
+def mean_of(frames: Tensor, lengths: Tensor) -> Tensor:
     """Return the mean frame, (batch, d), of `frames` that are 0 beyond the lengths.
 
     That of no frames is 0.
     """
-    return frames.sum(dim=1) / lengths.clamp(min=1)[:, None]
+    return frames.sum(dim=1) / lengths.clamp_min(1)[:, None]
 
 
 def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
@@ -47,7 +48,7 @@ def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
     Parameters
     ----------
     frames : Tensor, shape (batch, time, d)
-        0 beyond the lengths, see `clear`.
+        0 beyond the lengths, see `only_true`.
     lengths, steps : Tensor of int64, shape (batch,)
 
     Examples

@@ -115,7 +115,7 @@ class _Fused(Network):
                     {name: torch.from_numpy(part).to(device) for name, part in side.items()}
                     for side in pad([sample], self.widths_)
                 )
-                drawn.append(draw(network, self.module_._prepared(inputs, lengths), lengths))
+                drawn.append(draw(network, self.module_.prepared(inputs, lengths), lengths))
         return drawn
 
     def _check_parameters(self) -> None:

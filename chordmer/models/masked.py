@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from chordmer.fusion.alignment import mean_of, only_true, true_frames
+
 __all__ = [
     "MaskedConvolution",
     "MaskedLSTM",
@@ -24,25 +26,6 @@ __all__ = [
     "only_true",
     "true_frames",
 ]
-
-
-def true_frames(lengths: Tensor, time: int) -> Tensor:
-    """Return which frames are true, bool of shape (batch, time)."""
-    return torch.arange(time, device=lengths.device) < lengths[:, None]
-
-
-def only_true(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Return `frames`, shape (batch, time, ...), with zeros beyond each sequence's end."""
-    true = true_frames(lengths, frames.shape[1])
-    return torch.where(true.reshape(*true.shape, *[1] * (frames.ndim - 2)), frames, 0.0)
-
-
-def mean_of(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Return the mean true frame, shape (batch, d), of `frames`, shape (batch, time, d).
-
-    `frames` must be zero beyond the ends. The mean of no frames is 0.
-    """
-    return frames.sum(dim=1) / lengths.clamp_min(1)[:, None]
 
 
 def join_inputs(
