@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from chordmer.augment import Variation
-from chordmer.errors import ChordmerError, MissingModalityError
+from chordmer.errors import ChordmerError, LyricsError, MissingModalityError
 from chordmer.feature_cache import FeatureCache, extractor_key, source_key
 from chordmer.features.embedding_cache import content_key
 from chordmer.io import read_lyrics
@@ -250,5 +250,5 @@ class _Source:
 def _has_words(symbolic: _Source) -> bool:
     try:
         return bool(read_lyrics(Track("", symbolic=symbolic.source)))
-    except MissingModalityError:
+    except (LyricsError, MissingModalityError):
         return False

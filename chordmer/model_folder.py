@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from sklearn.pipeline import make_pipeline
 
@@ -57,6 +58,9 @@ _MOST = {
 _MOST_OTHERWISE = 1 << 20
 #: What `fit` of an extractor does not look at, as only its `frames` use it.
 _POSITIVE = ("hop", "sr", "window", "window_seconds")
+#: Parameters that may be a list where their default is None, and a word where it is a number.
+_LISTS = ("columns", "families")
+_WORDS = ("weighting",)
 _MOST_PARTS = 256
 _LONGEST = 4096
 #: How and with what this machine works is not for a file to say.
@@ -79,6 +83,7 @@ def describe_recognizer(model: EmotionRecognizer) -> Parts:
         "temperature": model.temperature_,
         "classes": model.classes_.tolist() if hasattr(model, "classes_") else None,
         "spread": model.spread_.tolist() if hasattr(model, "spread_") else None,
+        "versions": {"scikit-learn": sklearn.__version__},
     }
     return manifest, {**ear_arrays, **_prefixed("head", head_arrays)}
 
@@ -151,10 +156,11 @@ def _rebuild_extractor(
     cls = getattr(import_module(EXTRACTORS[kind]), kind)
     with _refusing(kind, source):
         parameters = dict(manifest["parameters"])
-        known = set(inspect.signature(cls).parameters)
-        _require(set(parameters) == known, "other parameters")
+        known = inspect.signature(cls).parameters
+        _require(set(parameters) == set(known), "other parameters")
         for name, value in parameters.items():
             _check_plain(name, value)
+            _require(_is_like(name, value, known[name].default), f"{name} is of another type")
         parameters.update({name: value for name, value in _LOCAL.items() if name in known})
         if hasattr(cls, "from_parts"):
             return cls.from_parts({**manifest, "parameters": parameters}, arrays, source=source)
@@ -162,6 +168,16 @@ def _rebuild_extractor(
         extractor = cls(**parameters)
         # Impossible parameters are refused by `fit`; these extractors learn nothing there.
         return extractor if kind in _ASKS_FOR_MORE else extractor.fit([])
+
+
+def _is_like(name: str, value: Any, default: Any) -> bool:
+    """Return whether a value is of a type that a parameter with this default may have."""
+    kind = type(value)
+    if default is None:
+        return kind is not list or name in _LISTS
+    if isinstance(default, float):
+        return kind in (int, float) or (kind is str and name in _WORDS)
+    return kind is (list if isinstance(default, tuple) else type(default))
 
 
 def _check_plain(name: str, value: Any) -> None:
@@ -206,9 +222,8 @@ def _rebuild_head(
     manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], source: object
 ) -> Any:
     if manifest["kind"] != _PIPELINE:
-        return known_class(manifest["kind"], source=source).from_parts(
-            manifest, arrays, source=source
-        )
+        cls = known_class(manifest["kind"], source=source)
+        return cls.from_parts(_anywhere(manifest), arrays, source=source)
     join, classifier = manifest["steps"]
     _require(join["kind"] == "JoinVectors", "a pipeline that begins otherwise")
     _require(all(name.startswith(("0.", "1.")) for name in arrays), "arrays of no part")
@@ -216,6 +231,13 @@ def _rebuild_head(
         _rebuild_head(join, _own("0", arrays), source),
         _rebuild_head(classifier, _own("1", arrays), source),
     )
+
+
+def _anywhere(written: Any) -> Any:
+    """Return a manifest that names no device, in any of its parts."""
+    if isinstance(written, Mapping):
+        return {k: None if k == "device" else _anywhere(v) for k, v in written.items()}
+    return [_anywhere(item) for item in written] if isinstance(written, list) else written
 
 
 # --- small things --------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from functools import partial
 import numpy as np
 import pytest
 from folders import manifest_of, seal
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from songs import PLANE, songs
 
@@ -228,6 +230,9 @@ HARM = {
     "huge window": put("extractors", 0, "parameters", "window", 1e300),
     "endless window": put("extractors", 0, "parameters", "hop", 10**400),
     "negative window": put("extractors", 0, "parameters", "window", -1),
+    "word for a number": put("extractors", 0, "parameters", "window", "wide"),
+    "list for a number": put("extractors", 0, "parameters", "hop", [5.0]),
+    "number for a switch": put("extractors", 0, "parameters", "pedal", 1),
     "long families": put("extractors", 0, "parameters", "families", ["register"] * 10**4),
     "odd text": put("extractors", 0, "parameters", "families", "\x1b[31m"),
     "many nodes": put("head", "steps", 1, "parameters", "n_enhancement_nodes", -1),
@@ -316,6 +321,44 @@ def test_it_is_refused_with_a_reason_in_a_second_and_200_megabytes(name, verdict
 
 def test_nothing_in_them_was_run(verdicts, hostile):
     assert not list(hostile.parent.rglob("boom"))
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 10),
+    st.sampled_from([10**12, 10**400, 1e300, -0.5]),
+    st.sampled_from(["", "x", "Q1", "late", "Popen", "x" * 5000]),
+    st.sampled_from([[], [1], ["a"], [[]], ["x"] * 1000, {}, {"kind": "Popen"}, ALIEN]),
+)
+
+
+def places(written, start=()):
+    """Every place in a manifest, as the keys that lead there."""
+    items = written.items() if isinstance(written, dict) else enumerate(written)
+    for key, value in items:
+        yield (*start, key)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*start, key))
+
+
+@settings(max_examples=150)
+@given(data=st.data(), which=st.booleans())
+def test_anything_else_in_the_manifest_is_a_model_or_an_error(
+    data, which, saved, network, tmp_path_factory
+):
+    source = network if which else saved[0]
+    written = manifest_of(source)
+    own = ("arrays", "files", "sha256", "schema", "kind", "versions")
+    place = data.draw(st.sampled_from([p for p in places(written) if p[0] not in own]))
+    path = tmp_path_factory.mktemp("odd") / "hostile"
+    shutil.copytree(source, path)
+    put(*place, data.draw(ODD))(path)
+    try:
+        loaded = EmotionRecognizer.load(path).fusion
+    except ModelError as error:
+        loaded = str(error)
+    assert loaded in ("early", "late", "attention") or "hostile" in loaded
 
 
 # --- and the good ones ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from folders import manifest_of, seal
 from lyric_model import edit_json, tiny_encoder
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -567,3 +568,15 @@ def test_another_encoder_under_the_same_name_is_refused(three, ears, tmp_path):
     edit_json(encoder / "config.json", layer_norm_eps=0.1)
     with pytest.raises(ModelError, match="not the encoder"):
         EmotionRecognizer.load(tmp_path / "model").predict(tracks)
+
+
+def test_how_this_machine_works_is_not_for_a_folder_to_say(three, ears, tmp_path):
+    tracks, y = three
+    recognizer(ears).fit(tracks, y).save(tmp_path / "model")
+    written = manifest_of(tmp_path / "model")
+    elsewhere = {"cache": "/elsewhere", "local_files_only": False, "device": "cuda:7"}
+    written["extractors"][2]["parameters"] |= elsewhere
+    seal(tmp_path / "model", written)
+    again = EmotionRecognizer.load(tmp_path / "model")
+    lyrics = again.get_params()["lyrics"]
+    assert (lyrics.cache, lyrics.local_files_only, lyrics.device) == (None, True, None)
