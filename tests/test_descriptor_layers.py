@@ -7,7 +7,6 @@ import torch
 from chordmer.errors import AudioError, ChordmerError
 from chordmer.features.descriptor_layers import Descriptors
 from chordmer.features.descriptors import DESCRIPTORS, AudioDescriptors, describe
-from chordmer.features.overlap import Overlap
 
 SR = 22050
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -141,20 +140,6 @@ def test_a_device_gives_the_same_features(device):
     assert np.array_equal(both[0], frames.values)
     with pytest.raises(AudioError):
         on_device.frames((np.array([0.0, np.nan]), SR))
-
-
-@pytest.mark.parametrize("cuts", [[], [1, 2], [300_000], [5000, 250_000, 262_144, 262_145]])
-def test_overlapping_blocks_give_every_frame_once(cuts):
-    y = np.random.default_rng(0).standard_normal(700_001)
-    hop, margin = 500, 3
-
-    def framed(signal):
-        padded = np.pad(signal, (hop * margin, hop * margin))
-        starts = hop * np.arange(1 + len(signal) // hop)
-        return np.array([padded[start : start + 2 * hop * margin] for start in starts]).sum(axis=1)
-
-    found = [framed(part)[kept] for part, kept in Overlap(hop, margin).of(np.split(y, cuts))]
-    assert np.array_equal(np.concatenate(found), framed(y))
 
 
 def test_windows_have_a_shortest_length():

@@ -26,6 +26,7 @@ from chordmer.features.erb import erb, erb_space, gammatone_filterbank
 from chordmer.features.levels import FLOOR_DB
 from chordmer.features.mel import dct_matrix
 from chordmer.features.moments import Moments
+from chordmer.features.overlap import Overlap
 from chordmer.features.stft import frame_times
 from chordmer.io.audio import stream_audio
 from chordmer.track import Frames, as_track
@@ -236,8 +237,8 @@ class GammatoneFeatures(TransformerMixin, BaseEstimator):
     """Gammatone features: levels in the ear's bands, or their cepstra, frame by frame.
 
     `frames` is the paper's GTF, 24 x 44 for one second at 44.1 kHz; `transform` gives the mean and
-    the deviation of each column over time. Stateless: `fit` learns nothing. On the CPU a file is
-    heard piece by piece, so that memory does not grow with its length.
+    the deviation of each column over time. Stateless: `fit` learns nothing. A file is heard piece
+    by piece, so that memory does not grow with its length.
 
     Parameters
     ----------
@@ -371,21 +372,29 @@ class GammatoneFeatures(TransformerMixin, BaseEstimator):
         if self.device is None:
             powers = gammatone_frames(blocks, sr, **parameters)
         else:
-            powers = [self._powers_on_device(np.concatenate(list(blocks)), parameters)]
+            powers = self._powers_on_device(blocks, parameters)
         for power in powers:
             values = _compressed(power, self.compression)
             if self.n_gfcc is not None:
                 values = values @ dct_matrix(self.n_gfcc, self.n_bands).T
             yield values
 
-    def _powers_on_device(self, y: NDArray[np.float32], parameters: dict[str, Any]) -> Floats:
+    def _powers_on_device(
+        self, blocks: Iterable[NDArray[np.float32]], parameters: dict[str, Any]
+    ) -> Iterator[Floats]:
         import torch
 
-        # Powers of what is loud beyond 2**40 would leave float32.
-        exponent = max(0, int(np.frexp(np.abs(y).max())[1]) - 40)
-        signal = torch.from_numpy(np.ldexp(y, -exponent)).to(self.device)
-        power = gammatonegram(signal, self.sr, **parameters).T.cpu().numpy()
-        return np.asarray(np.ldexp(power.astype(np.float64), 2 * exponent))
+        from chordmer.features.paper_layers import Gammatonegram
+
+        layer = Gammatonegram(self.sr, **parameters)
+        reach = layer.impulses.shape[-1] + layer.window
+        overlap = Overlap(self.hop_length, margin=-(-reach // self.hop_length))
+        for samples, kept in overlap.of(blocks):
+            # Powers of what is loud beyond 2**40 would leave float32.
+            exponent = max(0, int(np.frexp(np.abs(samples).max())[1]) - 40)
+            signal = torch.from_numpy(np.ldexp(samples, -exponent)).to(self.device)
+            power = layer(signal).T[kept].cpu().numpy()
+            yield np.ldexp(power.astype(np.float64), 2 * exponent)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

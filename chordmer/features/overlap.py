@@ -10,8 +10,9 @@ from chordmer.features.stft import FloatArray
 
 __all__ = ["Overlap"]
 
-#: Samples that a block adds: a megabyte of float32.
-_BLOCK = 1 << 18
+#: What a block adds, whichever comes first: a megabyte of float32, or so many frames.
+_SAMPLES = 1 << 18
+_FRAMES = 1 << 10
 
 
 class Overlap:
@@ -37,7 +38,7 @@ class Overlap:
     def __init__(self, hop_length: int, margin: int) -> None:
         self._hop = hop_length
         self._margin = margin
-        self._step = max(1, _BLOCK // hop_length)
+        self._step = max(1, min(_SAMPLES // hop_length, _FRAMES))
         self._pending: FloatArray = np.zeros(0, np.float32)
         self._before = 0
 
