@@ -59,6 +59,7 @@ def decibels(
     floor_db: float = FLOOR_DB,
     *,
     mel: Mapping[str, Any] | None = None,
+    out: FloatArray | None = None,
 ) -> FloatArray:
     """Return spectra (frames, bins), or their sums in mel bands, as levels in dB.
 
@@ -72,6 +73,8 @@ def decibels(
         Lowest level.
     mel : mapping, optional
         Arguments of `chordmer.features.mel.to_mels` after the first, where bands are wanted.
+    out : ndarray, optional
+        Where to put the levels; over the spectra by default.
     """
     spectrum, gain_db = in_range(magnitude)
     kind = spectrum.dtype.type
@@ -79,8 +82,12 @@ def decibels(
     if mel is not None:
         spectrum = to_mels(np.square(spectrum, out=spectrum), **mel)
         scale /= 2
-    np.maximum(spectrum, np.finfo(kind).tiny, out=spectrum)
-    np.log(spectrum, out=spectrum)
+    offset = gain_db + level_offset(win_length)
+    with np.errstate(divide="ignore"):
+        np.log(spectrum, out=spectrum)
     spectrum *= kind(scale)
-    spectrum += kind(gain_db + level_offset(win_length))
-    return np.maximum(spectrum, kind(floor_db), out=spectrum)
+    spectrum += kind(offset)
+    lowest = max(floor_db, scale * math.log(np.finfo(kind).tiny) + offset)
+    # A row, since NumPy compares with a single number several times as slowly.
+    row = np.full(spectrum.shape[-1], lowest, kind)
+    return np.maximum(spectrum, row, out=spectrum if out is None else out)

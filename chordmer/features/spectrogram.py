@@ -93,13 +93,12 @@ def log_spectrogram(
         ).to(y.device)(y)
     win_length, n_fft = window_lengths(sr, window_seconds, n_fft)
 
-    def levels(signal: FloatArray) -> Iterator[FloatArray]:
-        spectra = Spectra(
-            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
-        )
-        return (decibels(block, win_length, floor_db) for block in spectra.of(signal))
+    def levels(block: FloatArray, out: FloatArray) -> None:
+        decibels(block, win_length, floor_db, out=out)
 
-    return gather(y, 1 + n_fft // 2, hop_length, levels)
+    return gather(
+        y, 1 + n_fft // 2, levels, n_fft=n_fft, hop_length=hop_length, win_length=win_length
+    )
 
 
 def wide_and_narrow(y: Any, sr: float, **parameters: Any) -> tuple[Any, Any]:
@@ -162,11 +161,10 @@ def log_mel(
         ).to(y.device)(y)
     bands = {"sr": sr, "n_fft": n_fft, "n_mels": n_mels, "fmin": fmin, "fmax": fmax}
 
-    def levels(signal: FloatArray) -> Iterator[FloatArray]:
-        spectra = Spectra(n_fft=n_fft, hop_length=hop_length, dtype=signal.dtype)
-        return (decibels(block, n_fft, floor_db, mel=bands) for block in spectra.of(signal))
+    def levels(block: FloatArray, out: FloatArray) -> None:
+        decibels(block, n_fft, floor_db, mel=bands, out=out)
 
-    return gather(y, n_mels, hop_length, levels)
+    return gather(y, n_mels, levels, n_fft=n_fft, hop_length=hop_length)
 
 
 def _is_tensor(y: Any) -> bool:
