@@ -30,7 +30,8 @@ class ShapesOnDevice(Shapes):
             for samples, kept in blocks:
                 rows, onsets = self._layer(torch.from_numpy(samples).to(self._device))
                 self._rows.add(rows[kept].cpu().numpy())
-                self._onsets.append(onsets[kept].cpu().numpy())
+                # A copy: a view would keep torch's memory, which then falls to pieces.
+                self._onsets.append(onsets[kept].cpu().numpy().copy())
 
 
 class TonesOnDevice(Tones):

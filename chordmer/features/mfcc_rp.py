@@ -365,8 +365,9 @@ class ResidualPhaseMFCC(TransformerMixin, BaseEstimator):
         cepstra, phase = [], []
         for samples, kept in overlap.of(blocks):
             signal = torch.from_numpy(samples).to(self.device)
-            cepstra.append(spectral(signal)[:, kept].cpu().numpy())
-            phase.append(predicted(signal)[kept].cpu().numpy())
+            # Copies: views would keep torch's memory, which then falls to pieces.
+            cepstra.append(spectral(signal)[:, kept].cpu().numpy().copy())
+            phase.append(predicted(signal)[kept].cpu().numpy().copy())
         return np.concatenate(cepstra, axis=1), np.concatenate(phase)[None]
 
     def _parts(self, cepstra: Floats, phase: Floats, weight: float) -> Iterator[Floats]:

@@ -358,7 +358,7 @@ class SpectrogramFeatures(TransformerMixin, BaseEstimator):
             for number, layer in enumerate(layers):
                 with torch.no_grad():
                     picture = layer.to(self.device)(signal)
-                yield number, picture.T[kept].cpu().numpy()
+                yield number, picture.T[kept].cpu().numpy().copy()
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
