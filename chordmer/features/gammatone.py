@@ -17,13 +17,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from chordmer.errors import ChordmerError
 from chordmer.features.cascade import Cascade
 from chordmer.features.erb import erb, erb_space, gammatone_filterbank
-from chordmer.features.levels import FLOOR_DB
+from chordmer.features.levels import compressed
 from chordmer.features.mel import dct_matrix
 from chordmer.features.moments import Moments
 from chordmer.features.overlap import Overlap
@@ -190,14 +190,14 @@ def _whole_hops(blocks: Iterable[NDArray[Any]], hop_length: int, window: int) ->
 
 
 def gfcc(
-    y: ArrayLike,
+    y: Any,
     sr: float,
     *,
     n_gfcc: int = 22,
     n_bands: int = 64,
     compression: str = "cubic",
     **parameters: Any,
-) -> Floats:
+) -> Any:
     """Return gammatone-frequency cepstral coefficients.
 
     The orthonormal DCT-II, over bands, of the compressed power in them.
@@ -218,19 +218,14 @@ def gfcc(
 
     Returns
     -------
-    ndarray of float64, shape (..., n_gfcc, frames)
+    ndarray of float64 or torch.Tensor, shape (..., n_gfcc, frames)
     """
-    power = gammatonegram(np.asarray(y), sr, n_bands=n_bands, **parameters)
-    return np.asarray(dct_matrix(n_gfcc, n_bands) @ _compressed(power, compression))
+    if type(y).__module__.partition(".")[0] == "torch":
+        from chordmer.features.paper_layers import GFCC
 
-
-def _compressed(power: Floats, compression: str) -> Floats:
-    if compression == "cubic":
-        return np.asarray(power ** (1 / 6))
-    if compression == "log":
-        # A full-scale sine has the power 1/2.
-        return np.asarray(10 * np.log10(np.maximum(2 * power, 10 ** (FLOOR_DB / 10))))
-    raise ChordmerError("compression is cubic or log", stage="gammatone", value=compression)
+        return GFCC(sr, n_gfcc=n_gfcc, n_bands=n_bands, compression=compression, **parameters)(y)
+    power = gammatonegram(y, sr, n_bands=n_bands, **parameters)
+    return np.asarray(dct_matrix(n_gfcc, n_bands) @ compressed(power, compression))
 
 
 class GammatoneFeatures(TransformerMixin, BaseEstimator):
@@ -309,7 +304,7 @@ class GammatoneFeatures(TransformerMixin, BaseEstimator):
         """Return self; there is nothing to learn, but impossible parameters are refused."""
         gammatone_filterbank(self.sr, self.n_bands, self.fmin, self.fmax)
         cells_of(self.hop_length, self.win_length)
-        _compressed(np.zeros(0), self.compression)
+        compressed(np.zeros(0), self.compression)
         if self.n_gfcc is not None:
             dct_matrix(self.n_gfcc, self.n_bands)
         return self
@@ -368,13 +363,11 @@ class GammatoneFeatures(TransformerMixin, BaseEstimator):
             "hop_length": self.hop_length,
             "win_length": self.win_length,
         }
-        powers: Iterable[Floats]
-        if self.device is None:
-            powers = gammatone_frames(blocks, sr, **parameters)
-        else:
+        powers = gammatone_frames(blocks, sr, **parameters)
+        if self.device is not None:
             powers = self._powers_on_device(blocks, parameters)
         for power in powers:
-            values = _compressed(power, self.compression)
+            values = compressed(power, self.compression)
             if self.n_gfcc is not None:
                 values = values @ dct_matrix(self.n_gfcc, self.n_bands).T
             yield values

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError
 from chordmer.features.mel import to_mels
@@ -16,6 +17,7 @@ __all__ = [
     "FLOOR_DB",
     "NARROW_SECONDS",
     "WIDE_SECONDS",
+    "compressed",
     "decibels",
     "level_offset",
     "window_lengths",
@@ -91,3 +93,13 @@ def decibels(
     # A row, since NumPy compares with a single number several times as slowly.
     row = np.full(spectrum.shape[-1], lowest, kind)
     return np.maximum(spectrum, row, out=spectrum if out is None else out)
+
+
+def compressed(power: NDArray[np.float64], compression: str) -> NDArray[np.float64]:
+    """Return mean powers as levels: ``"log"``, in dB, or ``"cubic"``, the amplitude's cube root."""
+    if compression == "cubic":
+        return np.asarray(power ** (1 / 6))
+    if compression == "log":
+        # A full-scale sine has the power 1/2.
+        return np.asarray(10 * np.log10(np.maximum(2 * power, 10 ** (FLOOR_DB / 10))))
+    raise ChordmerError("compression is cubic or log", stage="gammatone", value=compression)
