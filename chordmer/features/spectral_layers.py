@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from chordmer.features.layers import Spectrum
 from chordmer.features.listening import N_MELS, N_MFCC, frame_length
 from chordmer.features.mel import POWER_FLOOR, dct_matrix, mel_filterbank
-from chordmer.features.spectral import CONTRAST_EDGES
+from chordmer.features.spectral import BRIGHT, CONTRAST_EDGES
 from chordmer.features.stft import bin_frequencies
 
 __all__ = ["ShortSpectra", "constant", "over", "root"]
@@ -77,7 +77,7 @@ class ShortSpectra(nn.Module):
             _entropy(power),
             _flux(magnitude),
             *_contrast(power, self.hz),
-            over(magnitude[..., int(np.searchsorted(self.hz, 1500)) :].sum(-1), total),
+            over(magnitude[..., int(np.searchsorted(self.hz, BRIGHT)) :].sum(-1), total),
         ]
         mels = (power @ constant(self.bank, y).mT).clamp(min=POWER_FLOOR).log() * _DECIBEL
         mels = mels + (20 * math.log10(2) * exponent).to(y.dtype)

@@ -18,11 +18,9 @@ from chordmer.features.layers import Spectrum
 from chordmer.features.listening import LONG, frame_length
 from chordmer.features.spectral_layers import constant, over, root
 from chordmer.features.stft import bin_frequencies
-from chordmer.features.tonal import tonnetz
+from chordmer.features.tonal import COMPRESSION, LOWEST_PITCH, tonnetz
 
 __all__ = ["LongSpectra", "key_of", "parabola", "pitch_of", "tonal_centroid"]
-
-_COMPRESSION = 0.67
 
 
 class LongSpectra(nn.Module):
@@ -36,7 +34,7 @@ class LongSpectra(nn.Module):
         super().__init__()
         n_fft = frame_length(sr, LONG)
         self.hop_length = n_fft // 2
-        self.lags = min(int(sr / 75) + 3, n_fft // 2)
+        self.lags = min(int(sr / LOWEST_PITCH) + 3, n_fft // 2)
         self.spectrum = Spectrum(n_fft, n_fft, self.hop_length)
         self.hz = bin_frequencies(sr, n_fft)
 
@@ -45,9 +43,9 @@ class LongSpectra(nn.Module):
         spectra, exponent = self.spectrum.spectra(y)
         magnitude = spectra.abs()
         heard = magnitude > 0
-        compressed = torch.where(heard, torch.where(heard, magnitude, 1) ** _COMPRESSION, 0)
+        compressed = torch.where(heard, torch.where(heard, magnitude, 1) ** COMPRESSION, 0)
         similar = torch.fft.irfft(compressed.to(spectra.dtype))[..., : self.lags]
-        similar = similar * torch.exp2(_COMPRESSION * exponent.to(y.dtype))
+        similar = similar * torch.exp2(COMPRESSION * exponent.to(y.dtype))
         frequencies, amplitudes = _peaks(magnitude, self.hz)
         partials = torch.stack(
             [_roughness(frequencies, amplitudes), _irregularity(amplitudes)], dim=-1
