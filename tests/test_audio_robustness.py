@@ -60,6 +60,7 @@ NO_SOUND = {
 }
 EXTRACTORS = [
     AudioDescriptors(),
+    AudioDescriptors(device="cpu"),
     SpectrogramFeatures(kinds=("wide", "narrow", "mel")),
     SpectrogramFeatures(kinds=("wide", "narrow", "mel"), device="cpu"),
     GammatoneFeatures(),

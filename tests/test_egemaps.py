@@ -12,7 +12,7 @@ import pytest
 
 from chordmer.errors import ChordmerError, MissingExtraError, MissingModalityError
 from chordmer.features.descriptors import CBSA_COLUMNS, AudioDescriptors
-from chordmer.features.egemaps import EGeMAPS
+from chordmer.features.egemaps import EGeMAPS, egemaps
 from chordmer.features.selection import FilterWrapperSelector
 from chordmer.track import Track
 
@@ -92,6 +92,15 @@ def check_threads():
     np.testing.assert_array_equal(EGeMAPS(n_jobs=2).transform(tracks), EGeMAPS().transform(tracks))
 
 
+def check_batches():
+    y = np.stack([sine(200 + 50 * i) for i in range(4)]).reshape(2, 2, -1)
+    rows = EGeMAPS().transform([(signal, SR) for pair in y for signal in pair])
+    for n_jobs in (1, 2):
+        np.testing.assert_array_equal(egemaps(y, SR, n_jobs=n_jobs), rows.reshape(2, 2, 88))
+    np.testing.assert_array_equal(egemaps(y[0, 0], SR), rows[0])
+    assert egemaps(np.zeros((3, 0)), SR).shape == (3, 88)
+
+
 def check_the_papers_94_columns():
     """Series fusion: 88 low-level and 6 selected mid- and high-level features, step by step."""
     rng = np.random.default_rng(66)
@@ -110,7 +119,13 @@ def check_the_papers_94_columns():
     assert np.hstack([low.values, selector.transform(high.values)]).shape == (4, 94)
 
 
-CHECKS = [check_shapes, check_odd_signals, check_threads, check_the_papers_94_columns]
+CHECKS = [
+    check_shapes,
+    check_odd_signals,
+    check_threads,
+    check_batches,
+    check_the_papers_94_columns,
+]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -137,6 +152,7 @@ def test_without_it_the_message_says_how_to_get_it_and_at_what_price(monkeypatch
         lambda: EGeMAPS().fit([]),
         lambda: EGeMAPS().transform([]),
         lambda: EGeMAPS().frames((sine(), SR)),
+        lambda: egemaps(sine(), SR),
     ):
         with pytest.raises(MissingExtraError, match=r"research only.*pip install opensmile"):
             use()

@@ -251,6 +251,23 @@ def test_cepstra_are_the_cosine_transform_of_loudness():
 # The extractor.
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("compression", ["cubic", "log"])
+def test_cepstra_of_tensors_are_the_same(device, compression):
+    y = np.stack([noise(5000), noise(5000, 1)])
+    exact = gfcc(y, SR, compression=compression)
+    for dtype, tolerance in ((torch.float64, 1e-9), (torch.float32, 1e-5)):
+        cepstra = gfcc(torch.tensor(y, dtype=dtype, device=device), SR, compression=compression)
+        assert cepstra.dtype == dtype
+        assert cepstra.device.type == device
+        assert np.abs(cepstra.cpu().numpy() - exact).max() < tolerance * np.abs(exact).max()
+    odd = torch.tensor(np.stack([np.zeros(5000), np.ones(5000), noise(5000)]), device=device)
+    odd.requires_grad_()
+    gfcc(odd, SR, compression=compression).sum().backward()
+    assert odd.grad.isfinite().all()
+    assert odd.grad[2].any()
+
+
 def test_frames_are_levels_of_a_full_scale_sine():
     seconds = np.arange(SR) / SR
     hz = gammatone_filterbank(SR)[1][10]

@@ -182,6 +182,16 @@ class TestSymusic:
     def test_empty(self):
         assert len(read_symbolic(symusic.Score(96)).notes) == 0
 
+    def test_words_keep_their_track(self):
+        score = symusic.Score(96)
+        for pitch, word in ((60, "Come"), (64, "Go")):
+            track = symusic.Track()
+            track.notes.append(symusic.Note(0, 96, pitch, 64))
+            track.lyrics.append(symusic.TextMeta(0, word))
+            score.tracks.append(track)
+        texts = read_symbolic(score).texts
+        assert [(text.track, text.raw) for text in texts] == [(0, b"Come"), (1, b"Go")]
+
 
 def array(**columns):
     dtype = [(name, np.asarray(values).dtype) for name, values in columns.items()]

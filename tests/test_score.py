@@ -11,7 +11,7 @@ import pytest
 from corpora import DATA, bundled_scores, score_files
 
 from chordmer.errors import ChordmerError, MissingExtraError, ScoreError
-from chordmer.io import Limits, read_midi, read_score, read_symbolic
+from chordmer.io import Limits, read_lyrics, read_midi, read_score, read_symbolic
 
 CONTAINER = '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>'
 ABC = "X:1\nT:Tune\nM:3/4\nL:1/4\nQ:1/4=90\nK:G\nG2 B|c3-|c d2|\nw: one two three - four\n"
@@ -182,6 +182,24 @@ class TestMusicXml:
         score = musicxml(note=note, after=xml_note("D", 4, 4, lyric.format(1, "end", "lein")))
         found = [(text.sec, text.kind, text.raw.decode()) for text in read_score(score).texts]
         assert found == [(0.0, "lyric", "Rös-"), (0.0, "lyric_2", "Ruh"), (2.0, "lyric", "lein")]
+
+    def test_voices_that_sing_at_once_are_told_apart(self):
+        def sung(*words):
+            first, second = (f"<lyric><text>{word}</text></lyric>" for word in words)
+            return musicxml(note=first, duration="2", after=xml_note("D", 4, 2, second)).decode()
+
+        soprano, bass = sung("Come", "away!"), sung("Go", "home.").replace("P1", "P2")
+        bass_head = bass[bass.index("<score-part ") : bass.index("</part-list>")]
+        bass_part = bass[bass.index("<part ") : bass.index("</score-partwise>")]
+        score = soprano.replace("</part-list>", bass_head + "</part-list>")
+        score = score.replace("</score-partwise>", bass_part + "</score-partwise>")
+        piece = read_score(score.encode())
+        assert [(text.sec, text.track, text.raw) for text in piece.texts] == [
+            *((0.0, 0, b"Come"), (0.0, 1, b"Go")),
+            *((1.0, 0, b"away!"), (1.0, 1, b"home.")),
+        ]
+        lines = read_lyrics(piece).lines
+        assert [(line.text, line.voice) for line in lines] == [("Come away!", 0), ("Go home.", 1)]
 
     def test_transposing_instruments_sound(self):
         clarinet = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"

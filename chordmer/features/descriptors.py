@@ -14,11 +14,18 @@ from itertools import chain
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from chordmer.errors import ChordmerError
-from chordmer.features.listening import N_MFCC, Level, Shapes, Tones
+from chordmer.features.listening import (
+    CONTEXT,
+    N_MFCC,
+    SHORTEST_WINDOW,
+    Level,
+    Shapes,
+    Tones,
+)
 from chordmer.features.pooling import STATISTICS, pool, pooled_names
 from chordmer.features.recurrence import local_mean, local_tempo, novelty
 from chordmer.features.spectral import CONTRAST_EDGES
@@ -70,18 +77,14 @@ DESCRIPTORS: dict[str, tuple[str, str]] = {
 #: paper's section 3.2 counts (1 <= p <= 10).
 CBSA_COLUMNS = tuple(DESCRIPTORS)[-10:]
 
-#: Seconds that tempo, key and novelty listen to around a moment.
-_CONTEXT = 8.0
 #: Samples heard at once.
 _PIECE = 1 << 17
-#: Shortest window: it must hold a long frame's hop.
-_SHORTEST = 0.25
 
 
 def describe(
-    y: ArrayLike | Iterator[FloatArray], sr: float, *, window_seconds: float = 0.5
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return the descriptors of each window of a signal.
+    y: Any, sr: float, *, window_seconds: float = 0.5, device: str | None = None
+) -> tuple[Any, NDArray[np.float64]]:
+    """Return the descriptors of each window of a signal, or of each of many.
 
     Spectral shapes are means over frames of 46 ms (2048 samples at 44.1 kHz), of which a quarter is
     new; tonal ones over frames of 186 ms, of which half is. At other rates frames have the power of
@@ -89,18 +92,21 @@ def describe(
 
     Parameters
     ----------
-    y : array_like, shape (samples,), or iterator of arrays
-        Mono signal, finite; an iterator gives it piece by piece, as
-        `chordmer.io.audio.stream_audio` does, and then no more than a piece is held.
+    y : array_like or torch.Tensor, shape (..., samples), or iterator of arrays
+        Finite; an iterator gives one signal piece by piece, as `chordmer.io.audio.stream_audio`
+        does, and then no more than a piece is held. For tensors this is the module
+        `chordmer.features.descriptor_layers.Descriptors`, which a network may contain.
     sr : float
         Sample rate in Hz.
     window_seconds : float, default 0.5
         Length of a window, at least 0.25 s. The default is the step of the annotations of DEAM and
         EmoMusic.
+    device : str, optional
+        Where torch computes the spectra of arrays, such as ``"cuda"``; NumPy does by default.
 
     Returns
     -------
-    values : ndarray of float32, shape (windows, len(DESCRIPTORS))
+    values : ndarray of float32 or torch.Tensor, shape (..., windows, len(DESCRIPTORS))
         A column for each name of `DESCRIPTORS`. Pitch and tempo of windows that have none are the
         mean of those that have, or 0 if none has.
     times : ndarray of float64, shape (windows,)
@@ -111,16 +117,47 @@ def describe(
     ------
     ChordmerError
         If `window_seconds` is too short to hold a frame.
+
+    Examples
+    --------
+    >>> describe(np.zeros((2, 44100)), 44100)[0].shape
+    (2, 2, 57)
     """
-    if not window_seconds >= _SHORTEST:
+    if not window_seconds >= SHORTEST_WINDOW:
         raise ChordmerError(
-            f"windows last at least {_SHORTEST} s", stage="descriptors", value=window_seconds
+            f"windows last at least {SHORTEST_WINDOW} s", stage="descriptors", value=window_seconds
         )
+    if type(y).__module__.partition(".")[0] == "torch":
+        from chordmer.features.descriptor_layers import Descriptors
+
+        values = Descriptors(sr, window_seconds=window_seconds)(y)
+        return values, _starts(values.shape[-2], window_seconds)
+    if isinstance(y, Iterator):
+        return _describe(_pieces(y), sr, window_seconds, device)
+    signals = np.asarray(y)
+    shape = signals.shape[:-1]
+    signals = signals.reshape(math.prod(shape), signals.shape[-1])
+    count = max(1, round(signals.shape[-1] / (window_seconds * sr)))
+    many = np.empty((len(signals), count, len(DESCRIPTORS)), np.float32)
+    for values, signal in zip(many, signals):
+        values[:] = _describe(_pieces(iter([signal])), sr, window_seconds, device)[0]
+    return many.reshape(*shape, count, len(DESCRIPTORS)), _starts(count, window_seconds)
+
+
+def _describe(
+    pieces: Iterator[FloatArray], sr: float, window_seconds: float, device: str | None
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     window = window_seconds * sr
-    pieces = _pieces(y)
     first = next(pieces)
     level = Level(sr, window)
-    shapes, tones = Shapes(sr, window, first.dtype), Tones(sr, window, first.dtype)
+    shapes: Shapes
+    tones: Tones
+    if device is None:
+        shapes, tones = Shapes(sr, window, first.dtype), Tones(sr, window, first.dtype)
+    else:
+        from chordmer.features.device_listening import ShapesOnDevice, TonesOnDevice
+
+        shapes, tones = ShapesOnDevice(sr, window, device), TonesOnDevice(sr, window, device)
     for piece in chain([first], pieces):
         for listener in (level, shapes, tones):
             listener.push(piece)
@@ -128,11 +165,11 @@ def describe(
     tones.close()
 
     count = max(1, round(level.total / window))
-    times = np.arange(count, dtype=np.float64) * window_seconds
-    context = max(1, round(_CONTEXT / window_seconds))
+    times = _starts(count, window_seconds)
+    context = max(1, round(CONTEXT / window_seconds))
     spectral, cepstra = shapes.columns(count)
     chroma, similar, partials = tones.columns(count)
-    tempo, clarity = local_tempo(*shapes.onsets(), times + window_seconds / 2, context=_CONTEXT)
+    tempo, clarity = local_tempo(*shapes.onsets(), times + window_seconds / 2, context=CONTEXT)
     total = chroma.sum(axis=1, keepdims=True)
     share = np.divide(chroma, total, out=np.zeros_like(chroma), where=total > 0)
     state = np.hstack([_unit(share), _unit(cepstra[:, 1:])]) / math.sqrt(2)
@@ -153,13 +190,18 @@ def describe(
     return np.hstack(columns).astype(np.float32), times
 
 
-def _pieces(y: ArrayLike | Iterator[FloatArray]) -> Iterator[FloatArray]:
+def _starts(count: int, window_seconds: float) -> NDArray[np.float64]:
+    starts: NDArray[np.float64] = np.arange(count, dtype=np.float64) * window_seconds
+    return starts
+
+
+def _pieces(y: Iterator[FloatArray]) -> Iterator[FloatArray]:
     """Yield a signal by pieces of one length, the last one shorter; at least one, maybe empty.
 
     So sums run over the same samples, and give the same bits, however the signal was cut before.
     """
     rest = np.zeros(0, np.float32)
-    for part in y if isinstance(y, Iterator) else [np.asarray(y)]:
+    for part in y:
         part = part if part.dtype in (np.float32, np.float64) else part.astype(np.float32)
         rest = np.concatenate([rest, part]) if len(rest) else part
         while len(rest) > _PIECE:
@@ -207,6 +249,8 @@ class AudioDescriptors(TransformerMixin, BaseEstimator):
         Seconds to hear after that; by default all there are.
     pad : bool, default=False
         With `duration`: put zeros after a source that ends sooner.
+    device : str, optional
+        Where torch computes the spectra, such as ``"cuda"``; NumPy does by default.
 
     Examples
     --------
@@ -228,6 +272,7 @@ class AudioDescriptors(TransformerMixin, BaseEstimator):
         offset: float = 0.0,
         duration: float | None = None,
         pad: bool = False,
+        device: str | None = None,
     ) -> None:
         self.columns = columns
         self.statistics = statistics
@@ -236,6 +281,7 @@ class AudioDescriptors(TransformerMixin, BaseEstimator):
         self.offset = offset
         self.duration = duration
         self.pad = pad
+        self.device = device
 
     def fit(self, tracks: Iterable[Any], y: object = None) -> Self:
         """Return self; there is nothing to learn, but an unknown name is refused."""
@@ -272,7 +318,7 @@ class AudioDescriptors(TransformerMixin, BaseEstimator):
         pieces, sr = stream_audio(
             as_track(track), self.sr, offset=self.offset, duration=self.duration, pad=self.pad
         )
-        values, times = describe(pieces, sr, window_seconds=self.window_seconds)
+        values, times = describe(pieces, sr, window_seconds=self.window_seconds, device=self.device)
         if self.columns is not None:
             values = values[:, [list(DESCRIPTORS).index(name) for name in self._names()]]
         return Frames(values, times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -9,19 +10,51 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from chordmer.errors import MissingExtraError
 from chordmer.io.audio import read_audio
 from chordmer.track import Frames, as_track
 
-__all__ = ["EGeMAPS"]
+__all__ = ["EGeMAPS", "egemaps"]
 
 #: openSMILE gives nothing for signals shorter than its longest frame (60 ms) and some smoothing.
 _SHORTEST = 0.2
 #: The greatest sample of 16 bits.
 _FULL_SCALE = 32767 / 32768
+
+
+def egemaps(y: ArrayLike, sr: float, *, n_jobs: int = 1) -> NDArray[np.float32]:
+    """Return the 88 functionals of a signal, or of each of many.
+
+    There is no torch form of it: openSMILE is a compiled library, through which no gradient passes
+    and which knows no device. Batches run in threads instead.
+
+    Parameters
+    ----------
+    y : array_like, shape (..., samples)
+    sr : float
+        Sample rate in Hz.
+    n_jobs : int, default 1
+        Threads, each with a signal.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., 88)
+
+    Raises
+    ------
+    MissingExtraError
+        If openSMILE is not installed.
+    """
+    smile = _smile("Functionals")
+    signals = np.asarray(y, dtype=np.float32)
+    shape = signals.shape[:-1]
+    rows = signals.reshape(math.prod(shape), signals.shape[-1])
+    with ThreadPoolExecutor(n_jobs) as threads:
+        found = list(threads.map(lambda row: _process(smile, row, sr)[0][0], rows))
+    return np.array(found, dtype=np.float32).reshape(*shape, len(smile.feature_names))
 
 
 class EGeMAPS(TransformerMixin, BaseEstimator):
@@ -33,7 +66,8 @@ class EGeMAPS(TransformerMixin, BaseEstimator):
 
     openSMILE is no dependency and in no extra of chordmer: its licence allows research only. Who
     may use it installs it with ``pip install opensmile``. It is slow (some thirty times as fast as
-    the music), but leaves Python's lock while it works, so tracks run in threads.
+    the music), but leaves Python's lock while it works, so tracks run in threads. There is no
+    `device`: a compiled library cannot run in torch.
 
     Parameters
     ----------
@@ -173,7 +207,7 @@ def _process(
     smile: Any, y: NDArray[np.float32], sr: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return openSMILE's rows and the time in seconds at which each begins."""
-    peak = max(float(np.abs(y).max()) / _FULL_SCALE, 1.0)
+    peak = max(float(np.abs(y).max(initial=0)) / _FULL_SCALE, 1.0)
     missing = max(0, int(_SHORTEST * sr) - len(y))
     table = smile.process_signal(np.pad(y / np.float32(peak), (0, missing)), sr)
     starts = table.index.get_level_values("start").total_seconds()

@@ -17,15 +17,16 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from chordmer.errors import ChordmerError
 from chordmer.features.cascade import Cascade
 from chordmer.features.erb import erb, erb_space, gammatone_filterbank
-from chordmer.features.levels import FLOOR_DB
+from chordmer.features.levels import compressed
 from chordmer.features.mel import dct_matrix
 from chordmer.features.moments import Moments
+from chordmer.features.overlap import Overlap
 from chordmer.features.stft import frame_times
 from chordmer.io.audio import stream_audio
 from chordmer.track import Frames, as_track
@@ -189,14 +190,14 @@ def _whole_hops(blocks: Iterable[NDArray[Any]], hop_length: int, window: int) ->
 
 
 def gfcc(
-    y: ArrayLike,
+    y: Any,
     sr: float,
     *,
     n_gfcc: int = 22,
     n_bands: int = 64,
     compression: str = "cubic",
     **parameters: Any,
-) -> Floats:
+) -> Any:
     """Return gammatone-frequency cepstral coefficients.
 
     The orthonormal DCT-II, over bands, of the compressed power in them.
@@ -217,27 +218,22 @@ def gfcc(
 
     Returns
     -------
-    ndarray of float64, shape (..., n_gfcc, frames)
+    ndarray of float64 or torch.Tensor, shape (..., n_gfcc, frames)
     """
-    power = gammatonegram(np.asarray(y), sr, n_bands=n_bands, **parameters)
-    return np.asarray(dct_matrix(n_gfcc, n_bands) @ _compressed(power, compression))
+    if type(y).__module__.partition(".")[0] == "torch":
+        from chordmer.features.paper_layers import GFCC
 
-
-def _compressed(power: Floats, compression: str) -> Floats:
-    if compression == "cubic":
-        return np.asarray(power ** (1 / 6))
-    if compression == "log":
-        # A full-scale sine has the power 1/2.
-        return np.asarray(10 * np.log10(np.maximum(2 * power, 10 ** (FLOOR_DB / 10))))
-    raise ChordmerError("compression is cubic or log", stage="gammatone", value=compression)
+        return GFCC(sr, n_gfcc=n_gfcc, n_bands=n_bands, compression=compression, **parameters)(y)
+    power = gammatonegram(y, sr, n_bands=n_bands, **parameters)
+    return np.asarray(dct_matrix(n_gfcc, n_bands) @ compressed(power, compression))
 
 
 class GammatoneFeatures(TransformerMixin, BaseEstimator):
     """Gammatone features: levels in the ear's bands, or their cepstra, frame by frame.
 
     `frames` is the paper's GTF, 24 x 44 for one second at 44.1 kHz; `transform` gives the mean and
-    the deviation of each column over time. Stateless: `fit` learns nothing. On the CPU a file is
-    heard piece by piece, so that memory does not grow with its length.
+    the deviation of each column over time. Stateless: `fit` learns nothing. A file is heard piece
+    by piece, so that memory does not grow with its length.
 
     Parameters
     ----------
@@ -308,7 +304,7 @@ class GammatoneFeatures(TransformerMixin, BaseEstimator):
         """Return self; there is nothing to learn, but impossible parameters are refused."""
         gammatone_filterbank(self.sr, self.n_bands, self.fmin, self.fmax)
         cells_of(self.hop_length, self.win_length)
-        _compressed(np.zeros(0), self.compression)
+        compressed(np.zeros(0), self.compression)
         if self.n_gfcc is not None:
             dct_matrix(self.n_gfcc, self.n_bands)
         return self
@@ -367,25 +363,31 @@ class GammatoneFeatures(TransformerMixin, BaseEstimator):
             "hop_length": self.hop_length,
             "win_length": self.win_length,
         }
-        powers: Iterable[Floats]
-        if self.device is None:
-            powers = gammatone_frames(blocks, sr, **parameters)
-        else:
-            powers = [self._powers_on_device(np.concatenate(list(blocks)), parameters)]
+        powers = gammatone_frames(blocks, sr, **parameters)
+        if self.device is not None:
+            powers = self._powers_on_device(blocks, parameters)
         for power in powers:
-            values = _compressed(power, self.compression)
+            values = compressed(power, self.compression)
             if self.n_gfcc is not None:
                 values = values @ dct_matrix(self.n_gfcc, self.n_bands).T
             yield values
 
-    def _powers_on_device(self, y: NDArray[np.float32], parameters: dict[str, Any]) -> Floats:
+    def _powers_on_device(
+        self, blocks: Iterable[NDArray[np.float32]], parameters: dict[str, Any]
+    ) -> Iterator[Floats]:
         import torch
 
-        # Powers of what is loud beyond 2**40 would leave float32.
-        exponent = max(0, int(np.frexp(np.abs(y).max())[1]) - 40)
-        signal = torch.from_numpy(np.ldexp(y, -exponent)).to(self.device)
-        power = gammatonegram(signal, self.sr, **parameters).T.cpu().numpy()
-        return np.asarray(np.ldexp(power.astype(np.float64), 2 * exponent))
+        from chordmer.features.paper_layers import Gammatonegram
+
+        layer = Gammatonegram(self.sr, **parameters)
+        reach = layer.impulses.shape[-1] + layer.window
+        overlap = Overlap(self.hop_length, margin=-(-reach // self.hop_length))
+        for samples, kept in overlap.of(blocks):
+            # Powers of what is loud beyond 2**40 would leave float32.
+            exponent = max(0, int(np.frexp(np.abs(samples).max())[1]) - 40)
+            signal = torch.from_numpy(np.ldexp(samples, -exponent)).to(self.device)
+            power = layer(signal).T[kept].cpu().numpy()
+            yield np.ldexp(power.astype(np.float64), 2 * exponent)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

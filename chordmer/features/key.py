@@ -12,13 +12,21 @@ from chordmer.errors import ChordmerError
 from chordmer.features.harte import PITCH_CLASSES
 from chordmer.io import read_symbolic
 
-__all__ = ["MAJOR_PROFILE", "MINOR_PROFILE", "Key", "estimate_key", "key_of_profile"]
+__all__ = [
+    "KEY_PROFILES",
+    "MAJOR_PROFILE",
+    "MINOR_PROFILE",
+    "TIE",
+    "Key",
+    "estimate_key",
+    "key_of_profile",
+]
 
 #: Probe-tone ratings of the twelve pitch classes above the tonic, Krumhansl & Kessler (1982).
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 #: Correlations nearer than this are equal: what parts them is rounding.
-_TIE = 1e-9
+TIE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +126,11 @@ def key_of_profile(profile: ArrayLike, last: int = 0) -> Key:
     weights = np.asarray(profile, dtype=np.float64)
     # Shares first: the same whatever unit durations come in, to the last bit.
     total = weights.sum()
-    correlations = _KEYS @ _standard(weights / total if total > 0 else weights)
+    correlations = KEY_PROFILES @ _standard(weights / total if total > 0 else weights)
     fits = correlations.tolist()
     *_, second, best = sorted(fits)
-    equal = [key for key, fit in enumerate(fits) if fit >= best - _TIE]
-    chosen = min(equal, key=lambda key: ((key - last) % 12, key)) if best > _TIE else 0
+    equal = [key for key, fit in enumerate(fits) if fit >= best - TIE]
+    chosen = min(equal, key=lambda key: ((key - last) % 12, key)) if best > TIE else 0
     return Key(
         tonic=chosen % 12,
         mode="minor" if chosen >= 12 else "major",
@@ -140,8 +148,8 @@ def _standard(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return standard
 
 
-#: Row k: the profile of major key k; row 12 + k: of minor key k.
-_KEYS = np.stack(
+#: Row k: the profile of major key k, less its mean and of unit norm; row 12 + k: of minor key k.
+KEY_PROFILES = np.stack(
     [
         np.roll(_standard(np.array(profile)), tonic)
         for profile in (MAJOR_PROFILE, MINOR_PROFILE)

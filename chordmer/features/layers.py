@@ -16,13 +16,13 @@ from chordmer.features.levels import FLOOR_DB, NARROW_SECONDS, level_offset, win
 from chordmer.features.mel import POWER_FLOOR, dct_matrix, mel_filterbank
 from chordmer.features.stft import hann
 
-__all__ = ["MFCC", "LogMel", "LogSpectrogram"]
+__all__ = ["MFCC", "LogMel", "LogSpectrogram", "Spectrum"]
 
 _DECIBEL = 10 / math.log(10)
 
 
-class _Spectrum(nn.Module):
-    """Power spectra of signals brought to a safe scale, and the gain in dB to add later."""
+class Spectrum(nn.Module):
+    """Spectra of signals brought to a safe scale, and the gain in dB to add later."""
 
     window: Tensor
 
@@ -39,6 +39,12 @@ class _Spectrum(nn.Module):
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return powers (..., frames, bins) and gains (..., 1, 1) of `y` (..., samples)."""
+        spectra, exponent = self.spectra(y)
+        power = torch.view_as_real(spectra).square().sum(-1)
+        return power, (20 * math.log10(2) * exponent).to(y.dtype)
+
+    def spectra(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return complex spectra (..., frames, bins), to be multiplied by two to the exponents."""
         with torch.no_grad():
             peak = y.abs().amax(-1, keepdim=True) if y.shape[-1] else y.new_zeros(*y.shape[:-1], 1)
             exponent = torch.frexp(peak).exponent
@@ -49,8 +55,7 @@ class _Spectrum(nn.Module):
         framed = framed.unfold(-1, self.win_length, self.hop_length)
         n_frames = 1 + y.shape[-1] // self.hop_length
         spectra = torch.fft.rfft(framed[..., :n_frames, :] * self.window.to(y.dtype), self.n_fft)
-        power = torch.view_as_real(spectra).square().sum(-1)
-        return power, (20 * math.log10(2) * exponent)[..., None].to(y.dtype)
+        return spectra, exponent[..., None]
 
 
 def _log(power: Tensor, smallest: float) -> Tensor:
@@ -74,7 +79,7 @@ class LogSpectrogram(nn.Module):
     ) -> None:
         super().__init__()
         win_length, n_fft = window_lengths(sr, window_seconds, n_fft)
-        self.spectrum = _Spectrum(n_fft, win_length, hop_length)
+        self.spectrum = Spectrum(n_fft, win_length, hop_length)
         self.offset = level_offset(win_length)
         self.floor_db = floor_db
 
@@ -106,7 +111,7 @@ class LogMel(nn.Module):
         floor_db: float = FLOOR_DB,
     ) -> None:
         super().__init__()
-        self.spectrum = _Spectrum(n_fft, n_fft, hop_length)
+        self.spectrum = Spectrum(n_fft, n_fft, hop_length)
         bank = torch.tensor(mel_filterbank(sr, n_fft, n_mels, fmin, fmax))
         self.register_buffer("bank", bank, persistent=False)
         self.offset = level_offset(n_fft)
@@ -144,7 +149,7 @@ class MFCC(nn.Module):
         top_db: float | None = 80.0,
     ) -> None:
         super().__init__()
-        self.spectrum = _Spectrum(n_fft, win_length or n_fft, hop_length)
+        self.spectrum = Spectrum(n_fft, win_length or n_fft, hop_length)
         bank = torch.tensor(mel_filterbank(sr, n_fft, n_mels, fmin, fmax))
         self.register_buffer("bank", bank, persistent=False)
         self.register_buffer(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError
 from chordmer.features.mel import to_mels
@@ -16,6 +17,7 @@ __all__ = [
     "FLOOR_DB",
     "NARROW_SECONDS",
     "WIDE_SECONDS",
+    "compressed",
     "decibels",
     "level_offset",
     "window_lengths",
@@ -59,6 +61,7 @@ def decibels(
     floor_db: float = FLOOR_DB,
     *,
     mel: Mapping[str, Any] | None = None,
+    out: FloatArray | None = None,
 ) -> FloatArray:
     """Return spectra (frames, bins), or their sums in mel bands, as levels in dB.
 
@@ -72,6 +75,8 @@ def decibels(
         Lowest level.
     mel : mapping, optional
         Arguments of `chordmer.features.mel.to_mels` after the first, where bands are wanted.
+    out : ndarray, optional
+        Where to put the levels; over the spectra by default.
     """
     spectrum, gain_db = in_range(magnitude)
     kind = spectrum.dtype.type
@@ -79,8 +84,22 @@ def decibels(
     if mel is not None:
         spectrum = to_mels(np.square(spectrum, out=spectrum), **mel)
         scale /= 2
-    np.maximum(spectrum, np.finfo(kind).tiny, out=spectrum)
-    np.log(spectrum, out=spectrum)
+    offset = gain_db + level_offset(win_length)
+    with np.errstate(divide="ignore"):
+        np.log(spectrum, out=spectrum)
     spectrum *= kind(scale)
-    spectrum += kind(gain_db + level_offset(win_length))
-    return np.maximum(spectrum, kind(floor_db), out=spectrum)
+    spectrum += kind(offset)
+    lowest = max(floor_db, scale * math.log(np.finfo(kind).tiny) + offset)
+    # A row, since NumPy compares with a single number several times as slowly.
+    row = np.full(spectrum.shape[-1], lowest, kind)
+    return np.maximum(spectrum, row, out=spectrum if out is None else out)
+
+
+def compressed(power: NDArray[np.float64], compression: str) -> NDArray[np.float64]:
+    """Return mean powers as levels: ``"log"``, in dB, or ``"cubic"``, the amplitude's cube root."""
+    if compression == "cubic":
+        return np.asarray(power ** (1 / 6))
+    if compression == "log":
+        # A full-scale sine has the power 1/2.
+        return np.asarray(10 * np.log10(np.maximum(2 * power, 10 ** (FLOOR_DB / 10))))
+    raise ChordmerError("compression is cubic or log", stage="gammatone", value=compression)

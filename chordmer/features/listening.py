@@ -32,12 +32,28 @@ from chordmer.features.tonal import (
     spectral_peaks,
 )
 
-__all__ = ["N_MFCC", "Level", "Shapes", "Tones", "WindowMeans", "frame_length"]
+__all__ = [
+    "CONTEXT",
+    "LONG",
+    "N_MELS",
+    "N_MFCC",
+    "SHORTEST_WINDOW",
+    "Level",
+    "Shapes",
+    "Tones",
+    "WindowMeans",
+    "frame_length",
+]
+
+#: Seconds that tempo, key and novelty listen to around a moment.
+CONTEXT = 8.0
+#: Seconds of the shortest window: it must hold a long frame's hop.
+SHORTEST_WINDOW = 0.25
 
 N_MFCC = 13
-_N_MELS = 128
+N_MELS = 128
 #: Lengths of frames in seconds: 2048 and 8192 samples at 44.1 kHz.
-_SHORT, _LONG = 2048 / 44100, 8192 / 44100
+_SHORT, LONG = 2048 / 44100, 8192 / 44100
 
 
 def frame_length(sr: float, seconds: float = _SHORT) -> int:
@@ -181,7 +197,7 @@ class Shapes:
                         flux(magnitude, self._last),
                         contrast(power, hz),
                         brightness(magnitude, hz),
-                        mels @ dct_matrix(N_MFCC, _N_MELS).T,
+                        mels @ dct_matrix(N_MFCC, N_MELS).T,
                     ]
                 )
             )
@@ -205,7 +221,7 @@ class Tones:
 
     def __init__(self, sr: float, window: float, dtype: np.dtype[np.floating]) -> None:
         self._sr = sr
-        n_fft = frame_length(sr, _LONG)
+        n_fft = frame_length(sr, LONG)
         self._spectra = Spectra(n_fft=n_fft, hop_length=n_fft // 2, dtype=dtype)
         self._hz = bin_frequencies(sr, n_fft).astype(dtype)
         self._chroma = WindowMeans(window, n_fft // 2)

@@ -8,14 +8,13 @@ sooner because a group of bands is multiplied only with the bins that it hears. 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chordmer.errors import ChordmerError
-from chordmer.features.stft import FloatArray, Spectra, gather, in_range
+from chordmer.features.stft import FloatArray, gather, in_range
 
 __all__ = [
     "POWER_FLOOR",
@@ -160,16 +159,11 @@ def mel_power(
     ndarray, shape (..., n_mels, 1 + samples // hop_length)
     """
 
-    def mels(signal: FloatArray) -> Iterator[FloatArray]:
-        spectra = Spectra(
-            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
-        )
-        for magnitude in spectra.of(signal):
-            yield to_mels(
-                np.square(magnitude), sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax
-            )
+    def mels(magnitude: FloatArray, out: FloatArray) -> None:
+        power = np.square(magnitude, out=magnitude)
+        out[:] = to_mels(power, sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
 
-    return gather(y, n_mels, hop_length, mels)
+    return gather(y, n_mels, mels, n_fft=n_fft, hop_length=hop_length, win_length=win_length)
 
 
 def power_to_db(power: FloatArray, *, top_db: float | None = 80.0) -> FloatArray:
@@ -228,18 +222,13 @@ def mfcc(
     (64, 44)
     """
 
-    def levels(signal: FloatArray) -> Iterator[FloatArray]:
-        spectra = Spectra(
-            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
-        )
-        for spectrum in spectra.of(signal):
-            magnitude, gain_db = in_range(spectrum)
-            power = np.square(magnitude)
-            mels = to_mels(power, sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
-            db = power_to_db(mels, top_db=None)
-            yield db + db.dtype.type(gain_db) if gain_db else db
+    def levels(block: FloatArray, out: FloatArray) -> None:
+        magnitude, gain_db = in_range(block)
+        power = np.square(magnitude, out=magnitude)
+        mels = to_mels(power, sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
+        np.add(power_to_db(mels, top_db=None), out.dtype.type(gain_db), out=out)
 
-    db = gather(y, n_mels, hop_length, levels)
+    db = gather(y, n_mels, levels, n_fft=n_fft, hop_length=hop_length, win_length=win_length)
     if top_db is not None:
         np.maximum(db, db.max(axis=(-2, -1), keepdims=True) - db.dtype.type(top_db), out=db)
     transform = dct_matrix(n_mfcc, n_mels).astype(db.dtype)

@@ -22,6 +22,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from chordmer.errors import ChordmerError
 from chordmer.features.mel import dct_matrix, delta, mfcc, power_to_db, to_mels
 from chordmer.features.moments import Moments
+from chordmer.features.overlap import Overlap
 from chordmer.features.prediction import LPC_ORDER
 from chordmer.features.residual_phase import (
     OVERLAP,
@@ -334,7 +335,7 @@ class ResidualPhaseMFCC(TransformerMixin, BaseEstimator):
             "preemphasis": self.preemphasis,
         }
         if self.device is not None:
-            return self._hear_on_device(np.concatenate(list(blocks)), excitation)
+            return self._hear_on_device(blocks, excitation)
         spectra = Spectra(n_fft=_N_FFT, hop_length=self.hop_length)
         transform = dct_matrix(self.n_mfcc, _N_MELS).T.astype(np.float32)
         cepstra: list[Floats] = []
@@ -355,18 +356,27 @@ class ResidualPhaseMFCC(TransformerMixin, BaseEstimator):
         listen(spectra.close())
         return np.ascontiguousarray(np.concatenate(cepstra).T), phase.astype(np.float32)[None]
 
-    def _hear_on_device(self, y: Floats, excitation: dict[str, Any]) -> tuple[Floats, Floats]:
+    def _hear_on_device(
+        self, blocks: Iterable[Floats], excitation: dict[str, Any]
+    ) -> tuple[Floats, Floats]:
         import torch
 
         from chordmer.features.layers import MFCC
+        from chordmer.features.paper_layers import PeakPhase
 
-        signal = torch.from_numpy(y).to(self.device)
-        layer = MFCC(
+        spectral = MFCC(
             self.sr, n_mfcc=self.n_mfcc, n_fft=_N_FFT, hop_length=self.hop_length, top_db=None
-        )
-        cepstra = layer.to(self.device)(signal).cpu().numpy()
-        phase = peak_phase(signal, self.sr, **excitation).cpu().numpy()
-        return np.ascontiguousarray(cepstra), phase[None]
+        ).to(self.device)
+        predicted = PeakPhase(self.sr, **excitation)
+        reach = max(_N_FFT // 2, predicted.length // 2 + self.lpc_order + 1)
+        overlap = Overlap(self.hop_length, margin=-(-reach // self.hop_length))
+        cepstra, phase = [], []
+        for samples, kept in overlap.of(blocks):
+            signal = torch.from_numpy(samples).to(self.device)
+            # Copies: views would keep torch's memory, which then falls to pieces.
+            cepstra.append(spectral(signal)[:, kept].cpu().numpy().copy())
+            phase.append(predicted(signal)[kept].cpu().numpy().copy())
+        return np.concatenate(cepstra, axis=1), np.concatenate(phase)[None]
 
     def _parts(self, cepstra: Floats, phase: Floats, weight: float) -> Iterator[Floats]:
         """Yield groups of rows, (rows, frames), in the order of the columns."""

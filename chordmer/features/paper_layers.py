@@ -6,6 +6,8 @@ finite everywhere. What runs there as a recursion over samples is a convolution 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,12 +18,13 @@ from torch import Tensor, nn
 from chordmer.errors import ChordmerError
 from chordmer.features.gammatone import cells_of, gammatone_filterbank
 from chordmer.features.layers import MFCC
-from chordmer.features.mel import delta
+from chordmer.features.levels import FLOOR_DB, compressed
+from chordmer.features.mel import dct_matrix, delta
 from chordmer.features.mfcc_rp import WEIGHT
 from chordmer.features.prediction import LPC_ORDER, WHITE_NOISE
 from chordmer.features.residual_phase import OVERLAP, PREEMPHASIS, excitation_frame_length
 
-__all__ = ["MFRP", "Gammatonegram", "PeakPhase"]
+__all__ = ["GFCC", "MFRP", "Gammatonegram", "PeakPhase"]
 
 #: Where an impulse response has rung out: below this, relative to its peak.
 _RUNG_OUT = 1e-14
@@ -95,6 +98,42 @@ def _impulse_responses(
         if (tail <= _RUNG_OUT * np.abs(rung).max(axis=1)).all():
             return rung[:, : taps // 2]
         taps *= 2
+
+
+class GFCC(nn.Module):
+    """Gammatone-frequency cepstra; parameters as in `chordmer.features.gammatone.gfcc`.
+
+    Maps (..., samples) to (..., n_gfcc, 1 + samples // hop_length). The numbers are those of the
+    NumPy function to 1e-9 of the largest in float64 and to 1e-5 in float32, where the bands stay
+    within 30 dB of their loudest; compression lifts what rounding leaves of fainter ones.
+    """
+
+    def __init__(
+        self,
+        sr: float,
+        *,
+        n_gfcc: int = 22,
+        n_bands: int = 64,
+        compression: str = "cubic",
+        **parameters: Any,
+    ) -> None:
+        super().__init__()
+        compressed(np.zeros(0), compression)
+        self.compression = compression
+        self.transform = dct_matrix(n_gfcc, n_bands)
+        self.power = Gammatonegram(sr, n_bands=n_bands, **parameters)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Return the coefficients."""
+        power = self.power(y)
+        if self.compression == "cubic":
+            heard = power > 0
+            levels = torch.where(heard, torch.where(heard, power, 1) ** (1 / 6), 0)
+        else:
+            levels = 10 * (2 * power).clamp(min=10 ** (FLOOR_DB / 10)).log10()
+        transform = torch.tensor(self.transform, dtype=y.dtype, device=y.device)
+        cepstra: Tensor = transform @ levels
+        return cepstra
 
 
 class PeakPhase(nn.Module):

@@ -108,7 +108,8 @@ def prediction_residual(frames: Floats, filters: Floats) -> Floats:
     residual = np.empty((len(frames), frames.shape[1] - filters.shape[1] + 1))
     _samples_predicted += residual.size
     if _samples_predicted > _PLAIN_SAMPLES:
-        compiled(_filter)(frames, filters, residual)
+        # Frames that overlap in memory would not be compiled to vector instructions.
+        compiled(_filter)(np.ascontiguousarray(frames), filters, residual)
         return residual
     # The operations of the compiled loop in their order.
     order, length = filters.shape[1] - 1, residual.shape[1]
@@ -119,25 +120,26 @@ def prediction_residual(frames: Floats, filters: Floats) -> Floats:
 
 
 def _filter(frames: Any, filters: Any, residual: Any) -> int:
-    """Filter each frame, four lags in one passage over it."""
+    """Filter each frame, eight lags in one passage over it."""
     order, length = filters.shape[1] - 1, residual.shape[1]
     for t in range(len(frames)):
-        frame, left = frames[t], residual[t]
+        frame, left, a = frames[t], residual[t], filters[t]
         for n in range(length):
             left[n] = frame[order + n]
         lag = 1
-        while lag + 3 <= order:
-            past = frame[order - lag - 3 : order - lag + length]
-            a, b = filters[t, lag], filters[t, lag + 1]
-            c, d = filters[t, lag + 2], filters[t, lag + 3]
+        while lag + 7 <= order:
+            past = frame[order - lag - 7 : order - lag + length]
+            a0, a1, a2, a3 = a[lag], a[lag + 1], a[lag + 2], a[lag + 3]
+            a4, a5, a6, a7 = a[lag + 4], a[lag + 5], a[lag + 6], a[lag + 7]
             for n in range(length):
-                sooner = left[n] + a * past[n + 3] + b * past[n + 2]
-                left[n] = sooner + c * past[n + 1] + d * past[n]
-            lag += 4
+                sooner = left[n] + a0 * past[n + 7] + a1 * past[n + 6]
+                sooner = sooner + a2 * past[n + 5] + a3 * past[n + 4]
+                sooner = sooner + a4 * past[n + 3] + a5 * past[n + 2]
+                left[n] = sooner + a6 * past[n + 1] + a7 * past[n]
+            lag += 8
         while lag <= order:
             past = frame[order - lag : order - lag + length]
-            a = filters[t, lag]
             for n in range(length):
-                left[n] += a * past[n]
+                left[n] += a[lag] * past[n]
             lag += 1
     return len(frames)

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from chordmer.features.stft import FloatArray
 
-__all__ = ["local_mean", "local_tempo", "novelty"]
+__all__ = ["WIDENED", "local_mean", "local_tempo", "novelty", "taper", "usual_tempo"]
 
 Floats = NDArray[np.float64]
 
-_WIDENED = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
+#: Periods are rarely whole numbers of frames: widened, onsets still meet their successors.
+WIDENED = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9
 
 
 def local_tempo(
@@ -51,17 +52,14 @@ def local_tempo(
     clarity : ndarray of float64, shape (t,)
         0 to 1.
     """
-    # Periods are rarely whole numbers of frames: widened, onsets still meet their successors.
-    onsets = np.convolve(onsets, _WIDENED, mode="same") if len(onsets) >= len(_WIDENED) else onsets
+    onsets = np.convolve(onsets, WIDENED, mode="same") if len(onsets) >= len(WIDENED) else onsets
     width = max(1, min(round(context * rate), len(onsets)))
     starts = np.clip(np.round(times * rate).astype(int) - width // 2, 0, len(onsets) - width)
-    first, last = int(np.ceil(60 * rate / fastest)), int(60 * rate / slowest)
-    last = min(last, width // 2 - 1)
     tempo, clarity = np.full(len(times), np.nan), np.zeros(len(times))
-    if last <= first:
+    lags, usual = usual_tempo(rate, width, slowest=slowest, fastest=fastest)
+    if not len(lags):
         return tempo, clarity
-    lags = np.arange(first, last + 1)
-    usual = np.exp(-0.5 * np.log2(60 * rate / lags / 120) ** 2)
+    first, last = lags[0], lags[-1]
     size = 1 << (2 * width - 1).bit_length()
     # Neighbouring moments share most of their context; a minute of them at once bounds memory.
     for begin in range(0, len(times), 128):
@@ -87,6 +85,19 @@ def local_tempo(
         clearest = np.where(is_peak, inside, 0).max(axis=-1)
         clarity[begin : begin + 128] = np.clip(clearest, 0, 1)
     return tempo, clarity
+
+
+def usual_tempo(
+    rate: float, width: int, *, slowest: float = 40.0, fastest: float = 240.0
+) -> tuple[NDArray[np.int64], Floats]:
+    """Return the lags, in frames, that may be a beat, and how usual each is, from 0 to 1.
+
+    There are none where `width`, the frames heard at once, does not hold two of the longest.
+    """
+    first, last = int(np.ceil(60 * rate / fastest)), int(60 * rate / slowest)
+    last = min(last, width // 2 - 1)
+    lags = np.arange(first, last + 1 if last > first else first)
+    return lags, np.exp(-0.5 * np.log2(60 * rate / lags / 120) ** 2)
 
 
 def local_mean(values: Floats, width: int) -> Floats:
@@ -120,14 +131,18 @@ def novelty(states: Floats, half_width: int) -> Floats:
     ndarray of float64, shape (t,)
         0 for an unchanging state to 4 for one that turns into its opposite.
     """
-    offsets = np.arange(half_width) + 0.5
-    taper = np.exp(-0.5 * (2 * offsets / half_width) ** 2)
-    taper /= taper.sum()
     padded = np.pad(states, ((half_width, half_width), (0, 0)), mode="edge")
     change = np.zeros(states.shape)
-    for k, weight in enumerate(taper):
+    for k, weight in enumerate(taper(half_width)):
         after = padded[half_width + k :][: len(states)]
         before = padded[half_width - 1 - k :][: len(states)]
         change += weight * (after - before)
     distance: Floats = np.square(change).sum(axis=-1)
     return distance
+
+
+def taper(half_width: int) -> Floats:
+    """Return the weights of the rows before, or after, a moment, nearest first; they sum to 1."""
+    offsets = np.arange(half_width) + 0.5
+    weights = np.exp(-0.5 * (2 * offsets / half_width) ** 2)
+    return np.asarray(weights / weights.sum())

@@ -15,6 +15,7 @@ from chordmer.features.mel import POWER_FLOOR
 from chordmer.features.stft import FloatArray
 
 __all__ = [
+    "BRIGHT",
     "CONTRAST_EDGES",
     "bandwidth",
     "brightness",
@@ -26,6 +27,8 @@ __all__ = [
     "rolloff",
 ]
 
+#: Hz from which on magnitude counts as bright.
+BRIGHT = 1500.0
 #: Octave bands of `contrast` in Hz; the last reaches the Nyquist frequency.
 CONTRAST_EDGES = (0.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0)
 
@@ -80,7 +83,7 @@ def entropy(power: FloatArray) -> FloatArray:
     return np.where(total > 0, np.clip(nats / math.log(power.shape[-1]), 0, 1), 0)
 
 
-def brightness(magnitude: FloatArray, hz: FloatArray, cutoff: float = 1500.0) -> FloatArray:
+def brightness(magnitude: FloatArray, hz: FloatArray, cutoff: float = BRIGHT) -> FloatArray:
     """Return the share of the magnitude at or above `cutoff` Hz, shape (frames,).
 
     The default is that of MIRToolbox, which the CBSA paper (section 3.1.2) takes it from.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from chordmer.errors import AudioError, ChordmerError
+from chordmer.errors import ChordmerError
 from chordmer.features.levels import (
     FLOOR_DB,
     NARROW_SECONDS,
@@ -27,16 +27,16 @@ from chordmer.features.levels import (
 )
 from chordmer.features.mel import mel_frequencies
 from chordmer.features.moments import Moments
+from chordmer.features.overlap import Overlap
 from chordmer.features.pooling import pooled_names
 from chordmer.features.stft import (
-    LOUDEST,
     FloatArray,
     Spectra,
     bin_frequencies,
     frame_times,
     gather,
 )
-from chordmer.io.audio import read_audio, stream_audio
+from chordmer.io.audio import stream_audio
 from chordmer.track import Frames, as_track
 
 __all__ = ["SpectrogramFeatures", "log_mel", "log_spectrogram", "wide_and_narrow"]
@@ -93,13 +93,12 @@ def log_spectrogram(
         ).to(y.device)(y)
     win_length, n_fft = window_lengths(sr, window_seconds, n_fft)
 
-    def levels(signal: FloatArray) -> Iterator[FloatArray]:
-        spectra = Spectra(
-            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
-        )
-        return (decibels(block, win_length, floor_db) for block in spectra.of(signal))
+    def levels(block: FloatArray, out: FloatArray) -> None:
+        decibels(block, win_length, floor_db, out=out)
 
-    return gather(y, 1 + n_fft // 2, hop_length, levels)
+    return gather(
+        y, 1 + n_fft // 2, levels, n_fft=n_fft, hop_length=hop_length, win_length=win_length
+    )
 
 
 def wide_and_narrow(y: Any, sr: float, **parameters: Any) -> tuple[Any, Any]:
@@ -162,11 +161,10 @@ def log_mel(
         ).to(y.device)(y)
     bands = {"sr": sr, "n_fft": n_fft, "n_mels": n_mels, "fmin": fmin, "fmax": fmax}
 
-    def levels(signal: FloatArray) -> Iterator[FloatArray]:
-        spectra = Spectra(n_fft=n_fft, hop_length=hop_length, dtype=signal.dtype)
-        return (decibels(block, n_fft, floor_db, mel=bands) for block in spectra.of(signal))
+    def levels(block: FloatArray, out: FloatArray) -> None:
+        decibels(block, n_fft, floor_db, mel=bands, out=out)
 
-    return gather(y, n_mels, hop_length, levels)
+    return gather(y, n_mels, levels, n_fft=n_fft, hop_length=hop_length)
 
 
 def _is_tensor(y: Any) -> bool:
@@ -177,8 +175,8 @@ class SpectrogramFeatures(TransformerMixin, BaseEstimator):
     """Wide-band, narrow-band or log-mel spectrograms side by side, frame by frame.
 
     `frames` is what MultiSpec-DNN looks at; `transform` gives the mean and the deviation of every
-    column over time, one vector a track. Stateless: `fit` learns nothing. On the CPU a file is
-    heard piece by piece, and `transform` holds no more than a piece.
+    column over time, one vector a track. Stateless: `fit` learns nothing. A file is heard piece by
+    piece, and `transform` holds no more than a piece.
 
     Parameters
     ----------
@@ -321,7 +319,7 @@ class SpectrogramFeatures(TransformerMixin, BaseEstimator):
             "pad": self.pad,
         }
         if self.device is not None:
-            yield from self._on_device(read_audio(track, self.sr, **part)[0])
+            yield from self._on_device(stream_audio(track, self.sr, **part)[0])
             return
         lengths = [self._lengths(kind) for kind in self.kinds]
         spectra = [
@@ -341,23 +339,26 @@ class SpectrogramFeatures(TransformerMixin, BaseEstimator):
         for kind, spectrum in enumerate(spectra):
             yield from levels(kind, spectrum.close())
 
-    def _on_device(self, y: NDArray[np.float32]) -> Iterator[tuple[int, FloatArray]]:
+    def _on_device(self, pieces: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, FloatArray]]:
         import torch
 
-        if max(y.max(), -y.min()) > LOUDEST:
-            raise AudioError(f"a sample is louder than {LOUDEST:g}", stage="spectrogram")
-        signal = torch.from_numpy(y).to(self.device)
+        from chordmer.features.layers import LogMel, LogSpectrogram
+
         both: dict[str, Any] = {"hop_length": self.hop_length, "floor_db": self.floor_db}
-        with torch.no_grad():
-            for number, kind in enumerate(self.kinds):
-                n_fft = self._lengths(kind)[1]
-                if kind == "mel":
-                    picture = log_mel(signal, self.sr, **self._mel(n_fft), **both)
-                else:
-                    picture = log_spectrogram(
-                        signal, self.sr, window_seconds=_SECONDS[kind], n_fft=n_fft, **both
-                    )
-                yield number, picture.T.cpu().numpy()
+        layers = [
+            LogMel(self.sr, **self._mel(self._lengths(kind)[1]), **both)
+            if kind == "mel"
+            else LogSpectrogram(self.sr, window_seconds=_SECONDS[kind], n_fft=self.n_fft, **both)
+            for kind in self.kinds
+        ]
+        longest = max(self._lengths(kind)[1] for kind in self.kinds)
+        overlap = Overlap(self.hop_length, margin=-(-longest // 2 // self.hop_length))
+        for samples, kept in overlap.of(pieces):
+            signal = torch.from_numpy(samples).to(self.device)
+            for number, layer in enumerate(layers):
+                with torch.no_grad():
+                    picture = layer.to(self.device)(signal)
+                yield number, picture.T[kept].cpu().numpy().copy()
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -82,7 +82,7 @@ class Spectra:
     ChordmerError
         Unless ``hop_length >= 1`` and ``1 <= win_length <= n_fft``.
     AudioError
-        From `push`, if a sample is beyond `LOUDEST`, whose spectrum might leave float32.
+        From `push` or `close`, if a sample is beyond `LOUDEST`, whose spectrum might leave float32.
     """
 
     def __init__(
@@ -105,6 +105,8 @@ class Spectra:
         self._done = 0
         self._total = 0
         self._at_once = max(1, _BLOCK // max(n_fft, hop_length))
+        #: Windowed frames; what lies behind the window stays zero.
+        self._framed = np.zeros((self._at_once, n_fft), dtype)
 
     def push(self, samples: FloatArray) -> Iterator[FloatArray]:
         """Take the next samples; yield blocks of spectra, (frames, 1 + n_fft // 2).
@@ -112,26 +114,28 @@ class Spectra:
         A block is new each time: the caller may write into it. How the signal is cut into pieces
         changes nothing, not even its last bits: all blocks but the last have as many frames.
         """
+        self._total += len(samples)
         step = self._at_once * self.hop_length
-        for start in range(0, len(samples), step):
-            part = samples[start : start + step]
-            if max(part.max(), -part.min()) > LOUDEST:
-                raise AudioError(
-                    f"a sample is louder than {LOUDEST:g}", stage="short-time spectrum"
-                )
-            self._total += len(part)
-            self._pending = np.concatenate([self._pending, part])[self._skip :]
-            self._skip -= min(self._skip, len(part))
-            while len(self._pending) >= step - self.hop_length + len(self._window):
-                yield self._transform(self._at_once)
+        reach = step - self.hop_length + len(self._window)
+        pending = self._pending
+        # Only a block that begins before these samples is put together; the others are views.
+        begin = self._skip - len(pending)
+        while begin + reach <= len(samples):
+            end = begin + reach
+            part = samples[begin:end] if begin >= 0 else _joined(pending[begin:], samples[:end])
+            yield self._transform(part, self._at_once)
+            begin += step
+        self._skip = max(0, begin - len(samples))
+        self._pending = samples[begin:].copy() if begin >= 0 else _joined(pending[begin:], samples)
 
     def close(self) -> Iterator[FloatArray]:
         """Yield what is left: there are ``1 + samples // hop_length`` spectra in all."""
         left = 1 + self._total // self.hop_length - self._done
         reach = (left - 1) * self.hop_length + len(self._window)
-        self._pending = np.pad(self._pending, (0, max(0, reach - len(self._pending))))
+        rest = np.pad(self._pending, (0, max(0, reach - len(self._pending))))
         for first in range(0, left, self._at_once):
-            yield self._transform(min(self._at_once, left - first))
+            count = min(self._at_once, left - first)
+            yield self._transform(rest[first * self.hop_length :], count)
 
     def of(self, pieces: FloatArray | Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Yield the spectra of a whole signal, given at once or in pieces."""
@@ -139,17 +143,21 @@ class Spectra:
             yield from self.push(samples)
         yield from self.close()
 
-    def _transform(self, count: int) -> FloatArray:
+    def _transform(self, samples: FloatArray, count: int) -> FloatArray:
         from scipy.fft import rfft
 
-        framed = sliding_window_view(self._pending, len(self._window))[:: self.hop_length][:count]
-        block = np.abs(rfft(framed * self._window, self.n_fft, axis=-1, overwrite_x=True))
+        if max(samples.max(), -samples.min()) > LOUDEST:
+            raise AudioError(f"a sample is louder than {LOUDEST:g}", stage="short-time spectrum")
+        length = len(self._window)
+        seen = sliding_window_view(samples, length)[:: self.hop_length][:count]
+        np.multiply(seen, self._window, out=self._framed[:count, :length])
         self._done += count
-        used = count * self.hop_length
-        self._skip = max(0, used - len(self._pending))
-        self._pending = self._pending[used:]
-        magnitude: FloatArray = block
+        magnitude: FloatArray = np.abs(rfft(self._framed[:count], axis=-1))
         return magnitude
+
+
+def _joined(before: FloatArray, after: FloatArray) -> FloatArray:
+    return np.concatenate([before, after])
 
 
 def stft_magnitude(
@@ -177,29 +185,37 @@ def stft_magnitude(
     >>> stft_magnitude(np.zeros(44100, np.float32), hop_length=1024).shape
     (1025, 44)
     """
-
-    def spectra(signal: FloatArray) -> Iterator[FloatArray]:
-        return Spectra(
-            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
-        ).of(signal)
-
-    return gather(y, 1 + n_fft // 2, hop_length, spectra)
+    return gather(
+        y,
+        1 + n_fft // 2,
+        lambda block, out: np.copyto(out, block),
+        n_fft=n_fft,
+        hop_length=hop_length,
+        win_length=win_length,
+    )
 
 
 def gather(
     y: ArrayLike,
     bands: int,
+    finish: Callable[[FloatArray, FloatArray], object],
+    *,
+    n_fft: int,
     hop_length: int,
-    blocks_of: Callable[[FloatArray], Iterator[FloatArray]],
+    win_length: int | None = None,
 ) -> FloatArray:
-    """Return the blocks (frames, bands) of each signal put together.
+    """Return what becomes of the spectra of each signal.
 
     Parameters
     ----------
     y : array_like, shape (..., samples)
-    bands, hop_length : int
-    blocks_of : callable
-        Gives the blocks of one signal, 1 + samples // hop_length frames in all.
+    bands : int
+        Width of the result.
+    finish : callable
+        Takes a block of magnitudes, (frames, 1 + n_fft // 2), which it may overwrite, and writes
+        what becomes of it into its second argument, (frames, bands).
+    n_fft, hop_length, win_length
+        As in `stft_magnitude`.
 
     Returns
     -------
@@ -211,9 +227,12 @@ def gather(
     n_frames = 1 + y.shape[-1] // max(hop_length, 1)
     out = np.empty((len(signals), n_frames, bands), signals.dtype)
     for picture, signal in zip(out, signals):
+        spectra = Spectra(
+            n_fft=n_fft, hop_length=hop_length, win_length=win_length, dtype=signal.dtype
+        )
         first = 0
-        for block in blocks_of(signal):
-            picture[first : first + len(block)] = block
+        for block in spectra.of(signal):
+            finish(block, picture[first : first + len(block)])
             first += len(block)
     return np.swapaxes(out.reshape(*y.shape[:-1], n_frames, bands), -1, -2)
 

@@ -9,6 +9,8 @@ from chordmer.features.key import key_of_profile
 from chordmer.features.stft import FloatArray
 
 __all__ = [
+    "COMPRESSION",
+    "LOWEST_PITCH",
     "autocorrelation",
     "chroma_of",
     "irregularity",
@@ -18,6 +20,12 @@ __all__ = [
     "spectral_peaks",
     "tonnetz",
 ]
+
+
+#: Power that the magnitudes are raised to before their autocorrelation.
+COMPRESSION = 0.67
+#: Hz of the lowest pitch that is looked for.
+LOWEST_PITCH = 75.0
 
 
 def chroma_of(
@@ -170,7 +178,7 @@ def irregularity(amplitudes: FloatArray) -> FloatArray:
     return uneven
 
 
-def autocorrelation(magnitude: FloatArray, sr: float, fmin: float = 75.0) -> FloatArray:
+def autocorrelation(magnitude: FloatArray, sr: float, fmin: float = LOWEST_PITCH) -> FloatArray:
     """Return the autocorrelation of each compressed spectrum, up to the period of `fmin` Hz.
 
     The first half of Tolonen and Karjalainen's pitch analysis; the mean of such rows is the
@@ -189,7 +197,7 @@ def autocorrelation(magnitude: FloatArray, sr: float, fmin: float = 75.0) -> Flo
     """
     from scipy.fft import irfft
 
-    similar: FloatArray = irfft(magnitude**0.67, axis=-1)
+    similar: FloatArray = irfft(magnitude**COMPRESSION, axis=-1)
     return similar[:, : min(int(sr / fmin) + 3, similar.shape[-1] // 2)]
 
 

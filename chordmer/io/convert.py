@@ -80,7 +80,7 @@ def _from_pretty_midi(source: Any, pedal: bool, gathering: Gathering) -> Symboli
         in_seconds=True,
         signatures=[(int(ticks_at(tempi, m.time)), m.numerator, m.denominator) for m in metres],
         texts=[
-            (int(ticks_at(tempi, event.time)), kind, _raw(event.text))
+            (int(ticks_at(tempi, event.time)), kind, _raw(event.text), 0)
             for kind, events in (("lyric", source.lyrics), ("text", source.text_events))
             for event in events
         ],
@@ -108,7 +108,7 @@ def _from_symusic(source: Any, pedal: bool, gathering: Gathering) -> Symbolic:
         name: [np.empty(0)]
         for name in ("time", "duration", "pitch", "velocity", "channel", "program", "is_drum")
     }
-    texts = [(tick(marker.time), "marker", _raw(marker.text)) for marker in source.markers]
+    texts = [(tick(marker.time), "marker", _raw(marker.text), 0) for marker in source.markers]
     pedals: list[tuple[int, int]] = []
     for index, track in enumerate(source.tracks):
         channel = channel_of(index, track.is_drum)
@@ -120,7 +120,7 @@ def _from_symusic(source: Any, pedal: bool, gathering: Gathering) -> Symbolic:
             ("is_drum", track.is_drum),
         ):
             columns[name].append(np.full(len(track.notes), value))
-        texts += [(tick(lyric.time), "lyric", _raw(lyric.text)) for lyric in track.lyrics]
+        texts += [(tick(lyric.time), "lyric", _raw(lyric.text), index) for lyric in track.lyrics]
         if pedal:
             for event in track.controls:
                 if event.number == 64:

@@ -98,7 +98,7 @@ class Gathering:
         tempi: TempoMap,
         in_seconds: bool,
         signatures: Sequence[tuple[int, int, int]] = (),
-        texts: Iterable[tuple[int, str, bytes]] = (),
+        texts: Iterable[tuple[int, str, bytes, int]] = (),
         pedals: Sequence[tuple[int, int]] = (),
     ) -> Symbolic:
         """Return the piece.
@@ -113,7 +113,8 @@ class Gathering:
         in_seconds : bool
             Whether `onset` and `end` are in seconds.
         signatures : sequence of (tick, numerator, denominator)
-        texts : iterable of (tick, kind, raw)
+        texts : iterable of (tick, kind, raw, track)
+            The words of several parts at one time are told apart by their track, from 0.
         pedals : sequence of (tick, channel << 7 | value)
             Where the sustain pedal shall count.
         """
@@ -143,7 +144,7 @@ class Gathering:
         key = (ticks << 11 | pitches << 4 | channels)[order]
         released = until = np.maximum(ends, ticks + 1)[order]
         texts = sorted(texts, key=lambda text: text[0])
-        end_tick = max([0, *ends[order], *(tick for tick, _, _ in texts[-1:])])
+        end_tick = max([0, *ends[order], *(tick for tick, *_ in texts[-1:])])
         if pedals:
             until = sustained(key, until, np.array(pedals, np.int64).T, end_tick)
 
@@ -167,7 +168,8 @@ class Gathering:
             tempi,
             time_signatures(metres[0], metres[1], metres[2], self.found.assumed),
             tuple(
-                TextEvent(tick, float(tempi.seconds(tick)), kind, raw) for tick, kind, raw in texts
+                TextEvent(tick, float(tempi.seconds(tick)), kind, raw, track)
+                for tick, kind, raw, track in texts
             ),
             int(end_tick),
             self.found.report(),

@@ -64,8 +64,9 @@ def read_score(source: Any, *, limits: Limits = _DEFAULT) -> Symbolic:
     Symbolic
         Ties are merged, grace notes dropped and counted, transposing instruments at sounding
         pitch, chord symbols left out; velocities follow the dynamic marks (64 before the first),
-        lyrics are texts, syllables inside a word with a hyphen. Repeats are not expanded: each
-        written bar is heard once, for a score of a few bytes may ask for millions of repeats.
+        lyrics are texts, each part's on a track of its own, syllables inside a word with a hyphen.
+        Repeats are not expanded: each written bar is heard once, for a score of a few bytes may
+        ask for millions of repeats.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def piece_in(stream: Any, gathering: Gathering, in_place: bool) -> Symbolic:
         for index, part in enumerate(parts)
         for note in _notes(part, index, sorted(dynamics[_instrument_of(part)]))
     ]
-    lyrics = [lyric for part in parts for lyric in _lyrics(part)]
+    lyrics = [(*lyric, index) for index, part in enumerate(parts) for lyric in _lyrics(part)]
     whole = stream.flatten()
     tempi = _tempi(whole, gathering)
     metres = [
@@ -96,7 +96,7 @@ def piece_in(stream: Any, gathering: Gathering, in_place: bool) -> Symbolic:
         ),
         in_seconds=False,
         signatures=[(tick(time), over, under) for time, over, under in metres],
-        texts=[(tick(time), kind, raw) for time, kind, raw in lyrics],
+        texts=[(tick(time), kind, raw, part) for time, kind, raw, part in lyrics],
     )
 
 
