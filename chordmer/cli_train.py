@@ -91,7 +91,7 @@ def _train(arguments: argparse.Namespace) -> None:
         verbose=True,
     )
     held = _held_out(manifest, arguments.manifest)
-    known = [i for i in range(len(manifest)) if i not in set(held)]
+    known = np.setdiff1d(np.arange(len(manifest)), held).tolist()
     print(f"{len(known)} tracks to learn from, {len(held)} held out", file=sys.stderr)
     model.fit([manifest.tracks[i] for i in known], y[known])
     if held:
@@ -131,14 +131,16 @@ def _answers_in(manifest: Manifest, arguments: argparse.Namespace) -> tuple[Any,
 
 def _held_out(manifest: Manifest, source: str) -> list[int]:
     """Return the rows that are kept from training: those of test, or else those of valid."""
-    split = manifest.split or []
+    split = manifest.split or ["train"] * len(manifest)
     name = "test" if "test" in split else "valid"
     held = [i for i, word in enumerate(split) if word == name]
     if len(held) == len(manifest):
         raise ChordmerError("no row is left to learn from", source=source, stage="split")
     groups: dict[str | None, bool] = {}
-    for i, track in enumerate(manifest.tracks):
-        if track.group is not None and groups.setdefault(track.group, i in held) != (i in held):
+    for track, word in zip(manifest.tracks, split):
+        if track.group is not None and groups.setdefault(track.group, word == name) != (
+            word == name
+        ):
             raise ChordmerError(
                 f"a group is partly in {name}: what is held out would not be unheard",
                 source=source,

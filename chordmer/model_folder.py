@@ -120,6 +120,9 @@ def rebuild_recognizer(
         model.head_ = _rebuild_head(manifest["head"], _own("head", arrays), source)
         model.temperature_ = float(manifest["temperature"])
         _require(1e-3 <= model.temperature_ <= 1e3, "an impossible temperature")
+        _require(
+            hasattr(model.head_, "classes_") == bool(target.labels), "a head for other answers"
+        )
         if target.labels:
             model.classes_ = np.array([str(name) for name in manifest["classes"]])
             known = np.array_equal(model.classes_, np.asarray(model.head_.classes_))
@@ -130,8 +133,17 @@ def rebuild_recognizer(
             _require(bool(np.isfinite(model.spread_).all()), "an impossible spread")
         model.hearing_ = Hearing.of(pairs, vectors)
         model.extractors = pairs
-        model.classifier = model.head_[-1] if hasattr(model.head_, "steps") else model.head_
+        model.classifier, model.vectors = _parameters_of(model.head_, model.fusion, vectors)
     return model
+
+
+def _parameters_of(head: Any, fusion: str, vectors: list[str]) -> tuple[Any, list[str] | None]:
+    """Return the parameters `classifier` and `vectors` with which it can be fitted again."""
+    if hasattr(head, "steps"):
+        return head[-1], None
+    if getattr(head, "accepts", None) == "sequences":
+        return head, vectors
+    return (head.estimators if fusion == "late" else head), None
 
 
 # --- extractors ----------------------------------------------------------------------------------

@@ -52,7 +52,8 @@ class EmotionRecognizer(BaseEstimator):
     classifier : estimator, optional
         A scikit-learn classifier (regressor, for dimensions), or an estimator of sequences from
         `chordmer.models`. By default a Broad Learning System with ``alpha=10``, and for
-        ``"attention"`` a network with that fusion.
+        ``"attention"`` a network with that fusion. For ``"late"`` also a mapping from the name of
+        an extractor to its own classifier.
     target : str, sequence of str or mapping of str to str, default "quadrant"
         ``"quadrant"``: y is ``"Q1"`` to ``"Q4"``. Any other word is dimensions joined by ``_``,
         such as ``"valence_arousal"`` or ``"valence_arousal_dominance"``: y is a number for each,

@@ -240,6 +240,7 @@ HARM = {
     "odd fusion": put("parameters", "fusion", "middle"),
     "odd target": put("parameters", "target", ["Q1"]),
     "odd scale": put("parameters", "scale", [1, 0]),
+    "numbers from a classifier": put("parameters", "target", "valence_arousal"),
     "other classes": put("classes", ["Q4", "Q3", "Q2", "Q1"]),
     "fewer classes": put("classes", ["Q1"]),
     "zero temperature": put("temperature", 0),
@@ -399,6 +400,9 @@ def test_every_kind_of_recogniser_is_saved(parameters, tmp_path):
     again = EmotionRecognizer.load(tmp_path / "model")
     np.testing.assert_array_equal(again._answers(TRACKS), model._answers(TRACKS))
     np.testing.assert_array_equal(again.predict(TRACKS), model.predict(TRACKS))
+    refitted = again.set_params(random_state=0).fit(TRACKS, y)
+    assert type(refitted.head_) is type(model.head_)
+    assert refitted.score(TRACKS, y) == pytest.approx(model.score(TRACKS, y))
 
 
 def test_what_cannot_be_saved_is_said(tmp_path):
