@@ -26,8 +26,12 @@ if TYPE_CHECKING:
     from chordmer.features.tempo import estimate_tempo
     from chordmer.fusion import AttentionFusion, EarlyFusion, LateFusion
     from chordmer.io import read_audio, read_lyrics, read_midi, read_score, read_symbolic, render
+    from chordmer.models.baselines import MCCBL, MCCLSTM, RCNNBL, RCNNLSTM
+    from chordmer.models.bilstm import BiLSTMBroad, BiLSTMClassifier, BiLSTMRegressor
     from chordmer.models.broad import BroadLearningClassifier, BroadLearningRegressor
+    from chordmer.models.broad_network import BroadOnNetwork
     from chordmer.models.cbsa import CBSAClassifier, CBSARegressor
+    from chordmer.models.classic_estimators import ClassicClassifier, ClassicRegressor
     from chordmer.models.cnn import (
         AC2DConvStatClassifier,
         AC2DConvStatRegressor,
@@ -41,6 +45,13 @@ if TYPE_CHECKING:
     from chordmer.models.hybrid import CNNTransformerClassifier, CNNTransformerRegressor
     from chordmer.models.join import JoinVectors
     from chordmer.models.late_fusion import LateFusionClassifier, LateFusionRegressor
+    from chordmer.models.lstm_broad import LSTMBroad
+    from chordmer.models.multispec import MultiSpecClassifier, MultiSpecRegressor
+    from chordmer.models.multispec_spectrogram import (
+        MultiSpecSpectrogramClassifier,
+        MultiSpecSpectrogramRegressor,
+    )
+    from chordmer.models.training import Training
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
     from chordmer.recognizer import EmotionRecognizer
@@ -56,8 +67,12 @@ _HOME = {
     "Augmentation": "chordmer.augment",
     "BLSTMRNNClassifier": "chordmer.models.cnn",
     "BLSTMRNNRegressor": "chordmer.models.cnn",
+    "BiLSTMBroad": "chordmer.models.bilstm",
+    "BiLSTMClassifier": "chordmer.models.bilstm",
+    "BiLSTMRegressor": "chordmer.models.bilstm",
     "BroadLearningClassifier": "chordmer.models.broad",
     "BroadLearningRegressor": "chordmer.models.broad",
+    "BroadOnNetwork": "chordmer.models.broad_network",
     "CBSAClassifier": "chordmer.models.cbsa",
     "CBSARegressor": "chordmer.models.cbsa",
     "CNNLSTMClassifier": "chordmer.models.cnn_lstm",
@@ -67,6 +82,8 @@ _HOME = {
     "Chord2Vec": "chordmer.features.chord2vec",
     "ChordmerError": "chordmer.errors",
     "Chords": "chordmer.features.chords",
+    "ClassicClassifier": "chordmer.models.classic_estimators",
+    "ClassicRegressor": "chordmer.models.classic_estimators",
     "Curve": "chordmer.emotion",
     "EGeMAPS": "chordmer.features.egemaps",
     "EarlyFusion": "chordmer.fusion",
@@ -77,10 +94,19 @@ _HOME = {
     "FusionRegressor": "chordmer.models.fused",
     "GammatoneFeatures": "chordmer.features.gammatone",
     "JoinVectors": "chordmer.models.join",
+    "LSTMBroad": "chordmer.models.lstm_broad",
     "LateFusion": "chordmer.fusion",
     "LateFusionClassifier": "chordmer.models.late_fusion",
     "LateFusionRegressor": "chordmer.models.late_fusion",
     "LyricEmbedding": "chordmer.features.lyrics",
+    "MCCBL": "chordmer.models.baselines",
+    "MCCLSTM": "chordmer.models.baselines",
+    "MultiSpecClassifier": "chordmer.models.multispec",
+    "MultiSpecRegressor": "chordmer.models.multispec",
+    "MultiSpecSpectrogramClassifier": "chordmer.models.multispec_spectrogram",
+    "MultiSpecSpectrogramRegressor": "chordmer.models.multispec_spectrogram",
+    "RCNNBL": "chordmer.models.baselines",
+    "RCNNLSTM": "chordmer.models.baselines",
     "ResNetClassifier": "chordmer.models.cnn",
     "ResNetRegressor": "chordmer.models.cnn",
     "ResidualPhaseMFCC": "chordmer.features.mfcc_rp",
@@ -88,6 +114,7 @@ _HOME = {
     "Symbolic": "chordmer.notes",
     "SymbolicDescriptors": "chordmer.features.symbolic",
     "Track": "chordmer.track",
+    "Training": "chordmer.models.training",
     "estimate_key": "chordmer.features.key",
     "estimate_tempo": "chordmer.features.tempo",
     "example": "chordmer.examples",
@@ -103,6 +130,10 @@ _HOME = {
 }
 
 __all__ = [
+    "MCCBL",
+    "MCCLSTM",
+    "RCNNBL",
+    "RCNNLSTM",
     "AC2DConvStatClassifier",
     "AC2DConvStatRegressor",
     "AttentionFusion",
@@ -110,8 +141,12 @@ __all__ = [
     "Augmentation",
     "BLSTMRNNClassifier",
     "BLSTMRNNRegressor",
+    "BiLSTMBroad",
+    "BiLSTMClassifier",
+    "BiLSTMRegressor",
     "BroadLearningClassifier",
     "BroadLearningRegressor",
+    "BroadOnNetwork",
     "CBSAClassifier",
     "CBSARegressor",
     "CNNLSTMClassifier",
@@ -121,6 +156,8 @@ __all__ = [
     "Chord2Vec",
     "ChordmerError",
     "Chords",
+    "ClassicClassifier",
+    "ClassicRegressor",
     "Curve",
     "EGeMAPS",
     "EarlyFusion",
@@ -131,10 +168,15 @@ __all__ = [
     "FusionRegressor",
     "GammatoneFeatures",
     "JoinVectors",
+    "LSTMBroad",
     "LateFusion",
     "LateFusionClassifier",
     "LateFusionRegressor",
     "LyricEmbedding",
+    "MultiSpecClassifier",
+    "MultiSpecRegressor",
+    "MultiSpecSpectrogramClassifier",
+    "MultiSpecSpectrogramRegressor",
     "ResNetClassifier",
     "ResNetRegressor",
     "ResidualPhaseMFCC",
@@ -142,6 +184,7 @@ __all__ = [
     "Symbolic",
     "SymbolicDescriptors",
     "Track",
+    "Training",
     "__version__",
     "estimate_key",
     "estimate_tempo",

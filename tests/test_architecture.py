@@ -115,10 +115,10 @@ def test_importing_chordmer_loads_nothing_heavy():
 
 
 def test_public_names_are_where_they_are_promised():
-    assert sorted(chordmer.__all__) == chordmer.__all__
+    assert len(set(chordmer.__all__)) == len(chordmer.__all__)
     assert set(chordmer._HOME) | {"__version__"} == set(chordmer.__all__)
     for name in chordmer.__all__:
         assert getattr(chordmer, name) is not None
-    assert dir(chordmer) == chordmer.__all__
+    assert dir(chordmer) == sorted(chordmer.__all__)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = chordmer.no_such_name
