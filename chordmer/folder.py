@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import ModelError
+from chordmer.kinds import KINDS
 
 __all__ = [
-    "KINDS",
     "SCHEMA",
     "check_expected",
     "load_folder",
@@ -43,50 +43,6 @@ __all__ = [
 
 #: Version of the layout; a reader refuses every other one.
 SCHEMA = 1
-
-#: Names of the classes that may be saved; a manifest that names another is refused.
-KINDS = (
-    "AC2DConvStatClassifier",
-    "AC2DConvStatRegressor",
-    "BLSTMRNNClassifier",
-    "BLSTMRNNRegressor",
-    "BiLSTMBroad",
-    "BiLSTMClassifier",
-    "BiLSTMRegressor",
-    "BroadLearningClassifier",
-    "BroadLearningRegressor",
-    "BroadOnNetwork",
-    "CBSAClassifier",
-    "CBSARegressor",
-    "CNNLSTMClassifier",
-    "CNNLSTMRegressor",
-    "CNNTransformerClassifier",
-    "CNNTransformerRegressor",
-    "Chord2Vec",
-    "ClassicClassifier",
-    "ClassicRegressor",
-    "EmotionRecognizer",
-    "FusionClassifier",
-    "FusionRegressor",
-    "JoinVectors",
-    "LSTMBroad",
-    "LateFusionClassifier",
-    "LateFusionRegressor",
-    "MCCBL",
-    "MCCLSTM",
-    "MultiSpecBiLSTM",
-    "MultiSpecClassifier",
-    "MultiSpecRegressor",
-    "MultiSpecSpectrogramClassifier",
-    "MultiSpecSpectrogramRegressor",
-    "RCNNBL",
-    "RCNNLSTM",
-    "ResNetClassifier",
-    "ResNetRegressor",
-    "StackedLSTM",
-    "SymbolicDescriptors",
-    "SymbolicEmotionModel",
-)
 
 _MANIFEST = "manifest.json"
 _ARRAYS = "arrays.safetensors"
@@ -113,8 +69,8 @@ def save_folder(
     path : path-like
         The folder to make. Its parent must exist.
     manifest : mapping
-        What JSON can say about the model. ``"kind"`` (one of `KINDS`) is required, ``"parameters"``
-        usual; ``"versions"`` is added to those of chordmer and numpy.
+        What JSON can say about the model. ``"kind"`` (one of `chordmer.kinds.KINDS`) is required,
+        ``"parameters"`` usual; ``"versions"`` is added to those of chordmer and numpy.
     arrays : mapping of str to ndarray
         The model's numbers: finite, boolean, integer or floating.
 
@@ -155,7 +111,7 @@ def load_folder(
     ----------
     path : path-like
     kind : str
-        The class that the folder must hold, one of `KINDS`.
+        The class that the folder must hold, one of `chordmer.kinds.KINDS`.
     expected : mapping of str to (dtype name, shape), optional
         Exactly these arrays must be there. A number in a shape is that length; a name is any
         length, but the same one wherever it stands:
@@ -257,7 +213,7 @@ def _encode_manifest(
     from chordmer import __version__
 
     kind = manifest.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ModelError("this class cannot be saved", source=target, stage="save", value=kind)
     whole = {
         "schema": SCHEMA,
@@ -418,7 +374,8 @@ def _decode_manifest(path: Path, kind: str) -> dict[str, Any]:
     head, _, tail = text.rpartition(digest.encode("ascii", "replace"))
     blank = head + _BLANK.encode() + tail
     require(hashlib.sha256(blank).hexdigest() == digest, "is damaged: its hash is another", digest)
-    require(manifest.get("kind") in KINDS, "unknown class", manifest.get("kind"))
+    named: Any = manifest.get("kind")
+    require(isinstance(named, str) and named in KINDS, "unknown class", named)
     require(manifest["kind"] == kind, f"holds another class than {kind}", manifest["kind"])
     require("files" in manifest and "arrays" in manifest, "does not list its files and arrays")
     return manifest

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 from chordmer.errors import ChordmerError, ModelError, printable
 from chordmer.hearing import Hearing, named_extractors
-from chordmer.models.known import KNOWN, known_class
+from chordmer.kinds import is_known_model, known_model
 
 if TYPE_CHECKING:
     from chordmer.recognizer import EmotionRecognizer
@@ -223,9 +223,8 @@ def _describe_head(head: Any) -> Parts:
 
 
 def _describe_model(model: Any) -> Parts:
-    cls = type(model)
-    if KNOWN.get(cls.__name__) != cls.__module__ or not hasattr(model, "to_parts"):
-        raise _unsaveable(cls)
+    if not is_known_model(model):
+        raise _unsaveable(type(model))
     parts: Parts = model.to_parts()
     return parts
 
@@ -234,7 +233,7 @@ def _rebuild_head(
     manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], source: object
 ) -> Any:
     if manifest["kind"] != _PIPELINE:
-        cls = known_class(manifest["kind"], source=source)
+        cls = known_model(manifest["kind"], source=source)
         return cls.from_parts(_anywhere(manifest), arrays, source=source)
     join, classifier = manifest["steps"]
     _require(join["kind"] == "JoinVectors", "a pipeline that begins otherwise")

@@ -19,7 +19,7 @@ from chordmer.models import inference
 from chordmer.notes import Symbolic
 from chordmer.track import as_track
 
-__all__ = ["PretrainedModel", "load_pretrained", "predict"]
+__all__ = ["SymbolicEmotionModel", "load_pretrained", "predict"]
 
 #: The course has no more windows than this: those of a piece over 80 minutes lie further apart.
 _MOST_WINDOWS = 1000
@@ -31,7 +31,7 @@ _BUNDLED = Path(__file__).parent / "weights" / "symbolic"
 
 
 @dataclass(frozen=True, eq=False)
-class PretrainedModel:
+class SymbolicEmotionModel:
     """A model read from its folder.
 
     Attributes
@@ -61,7 +61,7 @@ class PretrainedModel:
 
 
 @lru_cache(maxsize=4)
-def load_pretrained(folder: str | Path = _BUNDLED) -> PretrainedModel:
+def load_pretrained(folder: str | Path = _BUNDLED) -> SymbolicEmotionModel:
     """Read a model folder: safetensors and JSON, each checked against its hash first.
 
     Parameters
@@ -94,13 +94,13 @@ def load_pretrained(folder: str | Path = _BUNDLED) -> PretrainedModel:
         )
     inference.check_arrays(arrays, len(descriptors), source=folder)
     columns = np.array([place[descriptor] for descriptor in descriptors], dtype=np.intp)
-    return PretrainedModel(name, arrays, columns, far)
+    return SymbolicEmotionModel(name, arrays, columns, far)
 
 
 def predict(
     source: Any,
     *,
-    model: PretrainedModel | None = None,
+    model: SymbolicEmotionModel | None = None,
     window: float = 15.0,
     hop: float = 5.0,
     pedal: bool = False,
@@ -111,7 +111,7 @@ def predict(
     ----------
     source : path, bytes, Track, Symbolic, note array, PrettyMIDI, symusic Score or music21 stream
         The piece.
-    model : PretrainedModel, optional
+    model : SymbolicEmotionModel, optional
         By default the one chordmer carries.
     window, hop : float, default 15 and 5
         Length of the windows of the course over time, and the step between them, in seconds. A
@@ -169,7 +169,7 @@ def predict(
     )
 
 
-def _course(model: PretrainedModel, piece: Symbolic, window: float, hop: float) -> Curve:
+def _course(model: SymbolicEmotionModel, piece: Symbolic, window: float, hop: float) -> Curve:
     hop = max(hop, piece.duration / _MOST_WINDOWS)
     frames = describe_windows(piece, window=window, hop=hop)
     probabilities = model.probabilities(frames.values)
@@ -179,7 +179,7 @@ def _course(model: PretrainedModel, piece: Symbolic, window: float, hop: float) 
 
 
 def _doubts(
-    model: PretrainedModel, descriptors: NDArray[np.floating[Any]], n_notes: int
+    model: SymbolicEmotionModel, descriptors: NDArray[np.floating[Any]], n_notes: int
 ) -> list[str]:
     doubts = []
     distance = float(model.novelty(descriptors)[0])

@@ -3,11 +3,13 @@
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import chordmer
+from chordmer.kinds import KINDS
 
 ROOT = Path(chordmer.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -19,7 +21,7 @@ RECOGNIZER = {
     *("manifest", "model_folder", "heads", "songs", "calibration"),
 }
 EVERYTHING = CORE | {
-    *("io", "features", "fusion", "models", "folder", "augment"),
+    *("io", "features", "fusion", "models", "folder", "kinds", "augment"),
     *RECOGNIZER,
     *("pretrained", "datasets", "evaluate", "extract"),
 }
@@ -29,12 +31,13 @@ MAY_IMPORT = {
     "emotion": {"errors"},
     "notes": {"errors"},
     "track": {"errors", "notes"},
-    "folder": {"errors"},
+    "kinds": {"errors"},
+    "folder": {"errors", "kinds"},
     "io": {"errors", "notes", "track"},
     "features": {"io", "notes", "track", "errors", "folder"},
     "augment": {"io", "track", "notes", "errors"},
     "fusion": {"errors", "folder"},
-    "models": {"errors", "folder", "fusion"},
+    "models": {"errors", "folder", "fusion", "kinds"},
     **{room: EVERYTHING for room in (*RECOGNIZER, "pretrained", "datasets", "evaluate", "extract")},
     **{
         room: EVERYTHING | {"explain", "plot", "cli_train"}
@@ -112,6 +115,11 @@ def loaded_after(code):
 
 def test_importing_chordmer_loads_nothing_heavy():
     assert loaded_after("import chordmer") == set()
+
+
+def test_every_class_that_may_be_saved_lives_where_the_list_says():
+    for kind, home in KINDS.items():
+        assert getattr(import_module(home), kind).__name__ == kind
 
 
 def test_public_names_are_where_they_are_promised():

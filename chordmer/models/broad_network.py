@@ -19,9 +19,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from chordmer.errors import ModelError
 from chordmer.folder import load_folder, save_folder
+from chordmer.kinds import known_model
 from chordmer.models.broad import BroadLearningClassifier
 from chordmer.models.estimator import read_samples
-from chordmer.models.known import known_class
 from chordmer.models.network import NetworkClassifier, check_labels
 from chordmer.models.saved import (
     Parts,
@@ -274,7 +274,7 @@ class BroadOnNetwork(
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(f"odd parameters: {error}", source=source, stage="manifest") from error
         fitted = {
-            part: known_class(kind, source=source).from_parts(
+            part: known_model(kind, source=source).from_parts(
                 manifest[part], arrays_of(part, arrays), source=source
             )
             for part, kind in kinds.items()

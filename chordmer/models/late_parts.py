@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from chordmer.errors import ModelError
-from chordmer.models.known import KNOWN, known_class
+from chordmer.kinds import is_known_model, known_model
 
 __all__ = ["describe", "rebuild"]
 
@@ -50,9 +50,9 @@ def describe(model: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         own += _TARGETS
     arrays = {name: getattr(model, f"{name}_") for name in own}
     for number, (name, part) in enumerate(model.estimators_.items()):
-        cls = type(part)
-        if KNOWN.get(cls.__name__) != cls.__module__ or not hasattr(part, "to_parts"):
-            raise ModelError("this class cannot be saved", stage="save", value=cls.__name__)
+        if not is_known_model(part):
+            kind = type(part).__name__
+            raise ModelError("this class cannot be saved", stage="save", value=kind)
         written, learned = part.to_parts()
         manifest["modalities"].append({"name": name, "model": written})
         arrays.update({f"{number}.{key}": array for key, array in learned.items()})
@@ -90,7 +90,7 @@ def rebuild(
         learned = {
             key.removeprefix(start): left.pop(key) for key in arrays if key.startswith(start)
         }
-        known = known_class(kinds[number], source=source)
+        known = known_model(kinds[number], source=source)
         model.estimators_[name] = known.from_parts(part, learned, source=source)
     for name, array in left.items():
         if name not in (*_MEAN, *_STACK, *_TARGETS):

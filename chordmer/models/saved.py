@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from chordmer.errors import ModelError
-from chordmer.models.known import known_class
+from chordmer.kinds import known_model
 from chordmer.models.standardised import Standardised
 from chordmer.models.training import Training
 
@@ -137,7 +137,7 @@ def _from_json(value: Any, source: object) -> Any:
         return tuple(_from_json(item, source) for item in value)
     if isinstance(value, Mapping) and "estimator" in value:
         kind = value["estimator"]
-        cls = Training if kind == "Training" else known_class(kind, source=source)
+        cls = Training if kind == "Training" else known_model(kind, source=source)
         return cls(**parameters_from_json(value["parameters"], source=source))
     if isinstance(value, Mapping):
         return {key: item for key, item in _from_json(value["pairs"], source)}

@@ -7,12 +7,11 @@ from importlib import import_module
 from typing import Any
 
 from chordmer.errors import ModelError
-from chordmer.folder import KINDS
 
-__all__ = ["KNOWN", "known_class"]
+__all__ = ["KINDS", "is_known_model", "known_model"]
 
-#: Where each class lives. A name from a file is looked up here, never imported.
-KNOWN: Mapping[str, str] = {
+#: The home of each class that may be saved. A name from a file is looked up here, never imported.
+KINDS: Mapping[str, str] = {
     "AC2DConvStatClassifier": "chordmer.models.cnn",
     "AC2DConvStatRegressor": "chordmer.models.cnn",
     "BLSTMRNNClassifier": "chordmer.models.cnn",
@@ -29,8 +28,10 @@ KNOWN: Mapping[str, str] = {
     "CNNLSTMRegressor": "chordmer.models.cnn_lstm",
     "CNNTransformerClassifier": "chordmer.models.hybrid",
     "CNNTransformerRegressor": "chordmer.models.hybrid",
+    "Chord2Vec": "chordmer.features.chord2vec",
     "ClassicClassifier": "chordmer.models.classic_estimators",
     "ClassicRegressor": "chordmer.models.classic_estimators",
+    "EmotionRecognizer": "chordmer.recognizer",
     "FusionClassifier": "chordmer.models.fused",
     "FusionRegressor": "chordmer.models.fused",
     "JoinVectors": "chordmer.models.join",
@@ -49,17 +50,28 @@ KNOWN: Mapping[str, str] = {
     "ResNetClassifier": "chordmer.models.cnn",
     "ResNetRegressor": "chordmer.models.cnn",
     "StackedLSTM": "chordmer.models.lstm_broad",
+    "SymbolicDescriptors": "chordmer.features.symbolic",
+    "SymbolicEmotionModel": "chordmer.pretrained",
 }
 
+_MODELS = "chordmer.models."
 
-def known_class(kind: Any, *, source: object) -> Any:
-    """Return the class of this name.
+
+def known_model(kind: Any, *, source: object) -> Any:
+    """Return the class in `chordmer.models` of this name.
 
     Raises
     ------
     ModelError
-        If chordmer has no such model; `source` is the folder that it names.
+        If there is none that may be saved; `source` is the folder that it names.
     """
-    if not isinstance(kind, str) or kind not in KNOWN or kind not in KINDS:
+    home = KINDS.get(kind, "") if isinstance(kind, str) else ""
+    if not home.startswith(_MODELS):
         raise ModelError("unknown class", source=source, stage="manifest", value=kind)
-    return getattr(import_module(KNOWN[kind]), kind)
+    return getattr(import_module(home), kind)
+
+
+def is_known_model(model: object) -> bool:
+    """Return whether `model` is of the very class that `known_model` finds by its name."""
+    cls = type(model)
+    return cls.__module__.startswith(_MODELS) and KINDS.get(cls.__name__) == cls.__module__
