@@ -51,6 +51,11 @@ def make_head(classifier: Any, fusion: str, target: Target) -> Any:
                 f"fusion must be 'early', not {fusion!r}"
             )
         return classifier
+    if getattr(classifier, "accepts", "") == "vectors":
+        # It is itself the way in which the modalities come together.
+        if fusion != "late":
+            raise ValueError(f"{type(classifier).__name__} is late fusion, not {fusion!r}")
+        return classifier
     if fusion == "early":
         from chordmer.models.join import JoinVectors
 

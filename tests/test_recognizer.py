@@ -28,6 +28,7 @@ from chordmer.features.symbolic import SymbolicDescriptors
 from chordmer.heads import make_head
 from chordmer.models.broad import BroadLearningClassifier
 from chordmer.models.fused import FusionClassifier, FusionRegressor
+from chordmer.models.late_fusion import LateFusionClassifier
 from chordmer.models.training import Training
 from chordmer.recognizer import FEATURES, EmotionRecognizer
 from chordmer.songs import folds_of, groups_of, pool_songs
@@ -244,6 +245,16 @@ def test_late_fusion_answers_from_what_is_there(three, ears):
     assert model.score([without(track, "audio") for track in tracks], y) > 0.5
     shares = model.predict_proba([without(track, "symbolic") for track in tracks])
     np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_late_fusion_of_ones_own_is_the_head_itself():
+    own = LateFusionClassifier(SMALL, weights="stacked")
+    model = recognizer(classifier=own, fusion="late").fit(TRACKS, Y)
+    assert isinstance(model.head_, LateFusionClassifier)
+    assert model.head_.weights == "stacked"
+    assert isinstance(model.head_.estimators_["symbolic"], BroadLearningClassifier)
+    with pytest.raises(ValueError, match="is late fusion, not 'early'"):
+        recognizer(classifier=own, fusion="early").fit(TRACKS, Y)
 
 
 def test_a_network_is_given_vectors_where_it_wants_them():
