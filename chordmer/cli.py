@@ -149,8 +149,8 @@ def _bundled_model(arguments: argparse.Namespace) -> tuple[Callable[[Path], Emot
 
 
 def _own_model(arguments: argparse.Namespace) -> tuple[Callable[[Path], Any], set[str]]:
-    from chordmer.answers import answer_of
     from chordmer.recognizer import EmotionRecognizer
+    from chordmer.recognizer.answers import answer_of
 
     model = EmotionRecognizer.load(arguments.model)
     named = {"audio": arguments.audio, "lyrics": arguments.lyrics}

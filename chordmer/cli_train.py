@@ -154,8 +154,8 @@ def _judge(
     model: EmotionRecognizer, manifest: Manifest, y: NDArray[Any], held: Sequence[int]
 ) -> None:
     """Print how well the model does on the tracks held out."""
-    from chordmer.songs import groups_of
-    from chordmer.targets import Target
+    from chordmer.recognizer.songs import groups_of
+    from chordmer.recognizer.targets import Target
 
     tracks, truth = [manifest.tracks[i] for i in held], y[list(held)]
     groups = np.array(groups_of(tracks))

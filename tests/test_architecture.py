@@ -15,15 +15,9 @@ ROOT = Path(chordmer.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 CORE = {"errors", "emotion", "notes", "track"}
-#: The recogniser, and the rooms around it.
-RECOGNIZER = {
-    *("recognizer", "hearing", "feature_cache", "recipes", "targets", "answers", "windows"),
-    *("manifest", "model_folder", "heads", "songs", "calibration"),
-}
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "kinds", "augment"),
-    *RECOGNIZER,
-    *("pretrained", "datasets", "evaluate", "extract"),
+    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extract"),
 }
 #: Which rooms of chordmer each room may import.
 MAY_IMPORT = {
@@ -38,7 +32,10 @@ MAY_IMPORT = {
     "augment": {"io", "track", "notes", "errors"},
     "fusion": {"errors", "folder"},
     "models": {"errors", "folder", "fusion", "kinds"},
-    **{room: EVERYTHING for room in (*RECOGNIZER, "pretrained", "datasets", "evaluate", "extract")},
+    "manifest": {"errors", "track"},
+    **{
+        room: EVERYTHING for room in ("recognizer", "pretrained", "datasets", "evaluate", "extract")
+    },
     **{
         room: EVERYTHING | {"explain", "plot", "cli_train"}
         for room in ("explain", "plot", "cli", "cli_train", "web")

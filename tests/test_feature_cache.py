@@ -10,15 +10,14 @@ import pytest
 from pieces import make_piece
 from songs import songs
 
-from chordmer import feature_cache
 from chordmer.errors import ChordmerError
-from chordmer.feature_cache import FeatureCache, code_key, extractor_key, source_key
 from chordmer.features.chord2vec import Chord2Vec
 from chordmer.features.symbolic import SymbolicDescriptors
-from chordmer.hearing import Hearing
 from chordmer.io import to_pretty_midi
 from chordmer.notes import TextEvent
-from chordmer.recognizer import EmotionRecognizer
+from chordmer.recognizer import EmotionRecognizer, feature_cache
+from chordmer.recognizer.feature_cache import FeatureCache, code_key, extractor_key, source_key
+from chordmer.recognizer.hearing import Hearing
 from chordmer.track import Track
 
 KEY, OTHER = bytes(32), bytes([1]) * 32
@@ -180,7 +179,7 @@ def test_code_is_part_of_the_key(monkeypatch, tmp_path):
     code_key.cache_clear()
     assert extractor_key(SymbolicDescriptors()) == before
     (tmp_path / "notes.py").write_text("changed = True")
-    monkeypatch.setattr(feature_cache, "_HERE", tmp_path)
+    monkeypatch.setattr(feature_cache, "_ROOT", tmp_path)
     monkeypatch.setattr(feature_cache, "_CODE", ("notes.py",))
     code_key.cache_clear()
     assert extractor_key(SymbolicDescriptors()) != before

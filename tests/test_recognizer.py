@@ -18,21 +18,21 @@ from songs import PLANE, songs
 
 import chordmer
 from chordmer.augment import Augmentation
-from chordmer.calibration import held_out
 from chordmer.errors import ChordmerError, MissingModalityError, ModelError
-from chordmer.feature_cache import FeatureCache
 from chordmer.features.chord2vec import Chord2Vec
 from chordmer.features.descriptors import DESCRIPTORS, AudioDescriptors
 from chordmer.features.lyrics import LyricEmbedding
 from chordmer.features.symbolic import SymbolicDescriptors
-from chordmer.heads import make_head
 from chordmer.models.broad import BroadLearningClassifier
 from chordmer.models.fused import FusionClassifier, FusionRegressor
 from chordmer.models.late_fusion import LateFusionClassifier
 from chordmer.models.training import Training
 from chordmer.recognizer import FEATURES, EmotionRecognizer
-from chordmer.songs import folds_of, groups_of, pool_songs
-from chordmer.targets import Target
+from chordmer.recognizer.calibration import held_out
+from chordmer.recognizer.feature_cache import FeatureCache
+from chordmer.recognizer.heads import make_head
+from chordmer.recognizer.songs import folds_of, groups_of, pool_songs
+from chordmer.recognizer.targets import Target
 from chordmer.track import Track
 
 TRACKS, Y = songs()

@@ -7,8 +7,8 @@ from pieces import make_piece
 import chordmer
 from chordmer.errors import ChordmerError
 from chordmer.io import read_symbolic
+from chordmer.recognizer.windows import cut
 from chordmer.track import Track
-from chordmer.windows import cut
 
 ALL = ("symbolic", "audio", "lyrics")
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import make_pipeline
 
 from chordmer.errors import ChordmerError, ModelError, printable
-from chordmer.hearing import Hearing, named_extractors
 from chordmer.kinds import is_known_model, known_model
+from chordmer.recognizer.hearing import Hearing, named_extractors
 
 if TYPE_CHECKING:
     from chordmer.recognizer import EmotionRecognizer

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from chordmer.emotion import QUADRANTS, Curve, Emotion
 from chordmer.errors import ChordmerError, printable
-from chordmer.hearing import has
 from chordmer.io import read_symbolic
-from chordmer.targets import Target
+from chordmer.recognizer.hearing import has
+from chordmer.recognizer.targets import Target
+from chordmer.recognizer.windows import cut
 from chordmer.track import Track
-from chordmer.windows import cut
 
 if TYPE_CHECKING:
     from chordmer.recognizer import EmotionRecognizer

@@ -16,16 +16,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from chordmer.augment import Augmentation
-from chordmer.calibration import held_out, temperature
 from chordmer.emotion import Emotion
-from chordmer.feature_cache import shared_cache
 from chordmer.folder import load_folder, save_folder
-from chordmer.heads import FUSIONS, log_scores, make_head, vector_names
-from chordmer.hearing import Heard, Hearing, named_extractors, seed
 from chordmer.models.inference import softmax
-from chordmer.recipes import FEATURES, RECIPES
-from chordmer.songs import groups_of, pool_songs
-from chordmer.targets import Target
+from chordmer.recognizer.calibration import held_out, temperature
+from chordmer.recognizer.feature_cache import shared_cache
+from chordmer.recognizer.heads import FUSIONS, log_scores, make_head, vector_names
+from chordmer.recognizer.hearing import Heard, Hearing, named_extractors, seed
+from chordmer.recognizer.recipes import FEATURES, RECIPES
+from chordmer.recognizer.songs import groups_of, pool_songs
+from chordmer.recognizer.targets import Target
 from chordmer.track import Track, as_track
 
 __all__ = ["FEATURES", "EmotionRecognizer"]
@@ -83,7 +83,7 @@ class EmotionRecognizer(BaseEstimator):
     ----------
     classes_ : ndarray, shape (n_classes,)
         For labels: those in the training tracks, sorted.
-    hearing_ : chordmer.hearing.Hearing
+    hearing_ : chordmer.recognizer.hearing.Hearing
         The fitted extractors.
     head_ : estimator
         What was fitted to what they heard.
@@ -136,7 +136,7 @@ class EmotionRecognizer(BaseEstimator):
         Parameters
         ----------
         name : str
-            One of `chordmer.recipes.RECIPES`.
+            One of `chordmer.recognizer.recipes.RECIPES`.
 
         Raises
         ------
@@ -258,7 +258,7 @@ class EmotionRecognizer(BaseEstimator):
         ChordmerError
             If a source cannot be read, or the target has no place on the valence-arousal plane.
         """
-        from chordmer.answers import emotion_of
+        from chordmer.recognizer.answers import emotion_of
 
         check_is_fitted(self, "head_")
         return [emotion_of(self, as_track(x), window=window, hop=hop) for x in X]
@@ -368,7 +368,7 @@ class EmotionRecognizer(BaseEstimator):
         ModelError
             If a part of the model cannot be saved, or `path` is taken by something else.
         """
-        from chordmer.model_folder import describe_recognizer
+        from chordmer.recognizer.model_folder import describe_recognizer
 
         check_is_fitted(self, "head_")
         manifest, arrays = describe_recognizer(self)
@@ -383,7 +383,7 @@ class EmotionRecognizer(BaseEstimator):
         ModelError
             If anything about the folder is not as `save` left it.
         """
-        from chordmer.model_folder import rebuild_recognizer
+        from chordmer.recognizer.model_folder import rebuild_recognizer
 
         manifest, arrays = load_folder(path, kind=cls.__name__, max_bytes=_MOST_BYTES)
         return cast(Self, rebuild_recognizer(cls, manifest, arrays, source=path))

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from chordmer.feature_cache import shared_cache
 from chordmer.models.temperature import best_temperature, log_losses
-from chordmer.songs import folds_of
-from chordmer.targets import Target
+from chordmer.recognizer.feature_cache import shared_cache
+from chordmer.recognizer.songs import folds_of
+from chordmer.recognizer.targets import Target
 from chordmer.track import Track
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from sklearn.base import clone
 
 from chordmer.augment import Variation
 from chordmer.errors import ChordmerError, LyricsError, MissingModalityError
-from chordmer.feature_cache import FeatureCache, extractor_key, source_key
 from chordmer.features.embedding_cache import content_key
 from chordmer.io import read_lyrics
-from chordmer.recipes import FEATURES
+from chordmer.recognizer.feature_cache import FeatureCache, extractor_key, source_key
+from chordmer.recognizer.recipes import FEATURES
 from chordmer.track import Track
 
 __all__ = ["Heard", "Hearing", "named_extractors", "seed"]
@@ -35,8 +35,8 @@ def named_extractors(extractors: Iterable[Any]) -> list[tuple[str, Any]]:
     Parameters
     ----------
     extractors : iterable of str, of estimators, or of (name, estimator)
-        A str is a key of `chordmer.recipes.FEATURES`; an estimator alone is called by its class,
-        in small letters.
+        A str is a key of `chordmer.recognizer.recipes.FEATURES`; an estimator alone is called by
+        its class, in small letters.
 
     Raises
     ------

@@ -29,7 +29,7 @@ from chordmer.notes import Symbolic
 
 __all__ = ["FeatureCache", "code_key", "extractor_key", "shared_cache", "source_key"]
 
-_HERE = Path(__file__).parent
+_ROOT = Path(__file__).parent.parent
 #: What features are made of; the rest of chordmer may change without a feature changing.
 _CODE = ("features", "io", "augment", "notes.py", "track.py")
 #: A file changed less than so many seconds ago may change again without its time telling.
@@ -239,7 +239,7 @@ def code_key(kind: type) -> bytes:
         file
         for part in _CODE
         for file in (
-            [_HERE / part] if part.endswith(".py") else sorted((_HERE / part).glob("*.py"))
+            [_ROOT / part] if part.endswith(".py") else sorted((_ROOT / part).glob("*.py"))
         )
     ]
     parts: list[str | bytes] = [np.__version__]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from chordmer.hearing import Heard
-from chordmer.targets import Target
+from chordmer.recognizer.hearing import Heard
+from chordmer.recognizer.targets import Target
 
 __all__ = ["FUSIONS", "log_scores", "make_head", "vector_names"]
 
