@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -18,12 +17,11 @@ from sklearn.base import (
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from chordmer.errors import ModelError
-from chordmer.folder import load_folder, save_folder
 from chordmer.kinds import known_model
 from chordmer.models.broad import BroadLearningClassifier
 from chordmer.models.estimator import read_samples
 from chordmer.models.network import NetworkClassifier, check_labels
-from chordmer.models.saved import (
+from chordmer.models.network_parts import (
     Parts,
     arrays_of,
     merge_parts,
@@ -31,13 +29,14 @@ from chordmer.models.saved import (
     parameters_to_json,
 )
 from chordmer.models.sequences import Sample
+from chordmer.models.stored import Stored
 from chordmer.models.training import Training
 
 __all__ = ["BroadOnNetwork"]
 
 
 class BroadOnNetwork(
-    ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Stored, BaseEstimator
 ):
     """Classify a network's representation by a Broad Learning System.
 
@@ -221,21 +220,6 @@ class BroadOnNetwork(
         return represented
 
     # --- folders ---------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder of safetensors and JSON."""
-        save_folder(path, *self.to_parts())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that `save` wrote; nothing in the folder is run.
-
-        Raises
-        ------
-        ModelError
-            If the folder is damaged or holds something else.
-        """
-        return cls.from_parts(*load_folder(path, kind=cls.__name__), source=path)
 
     def to_parts(self) -> Parts:
         """Return what a folder needs: a manifest for JSON, and arrays."""

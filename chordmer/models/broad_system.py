@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator, Mapping
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -15,7 +14,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chordmer.folder import load_folder, save_folder
 from chordmer.models.broad_nodes import (
     column_moments,
     draw_enhancement,
@@ -26,11 +24,12 @@ from chordmer.models.broad_nodes import (
 from chordmer.models.broad_parts import describe, rebuild
 from chordmer.models.inference import broad_nodes
 from chordmer.models.ridge import Matrix, solve_ridge
+from chordmer.models.stored import Stored
 
 __all__ = ["BroadLearningSystem"]
 
 
-class BroadLearningSystem(BaseEstimator):
+class BroadLearningSystem(Stored, BaseEstimator):
     """Random nodes, and a ridge regression on them that samples and nodes can be added to.
 
     Not for use by itself: `BroadLearningClassifier` and `BroadLearningRegressor` say what the
@@ -341,21 +340,6 @@ class BroadLearningSystem(BaseEstimator):
         raise NotImplementedError
 
     # --- the folder ------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder of safetensors and JSON."""
-        save_folder(path, *self.to_parts())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that `save` wrote.
-
-        Raises
-        ------
-        ModelError
-            If the folder is damaged or holds something else.
-        """
-        return cls.from_parts(*load_folder(path, kind=cls.__name__), source=path)
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what a folder needs: a manifest for JSON, and arrays."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -14,14 +13,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chordmer.errors import ModelError
-from chordmer.folder import load_folder, save_folder
 from chordmer.models.classic import decision_tree, linear_regression, random_forest, svm, svr
 from chordmer.models.frozen import Arrays, answer, fits, freeze
+from chordmer.models.stored import Stored
 
 __all__ = ["ClassicClassifier", "ClassicRegressor"]
 
 
-class _Classic(BaseEstimator):
+class _Classic(Stored, BaseEstimator):
     """What the classifier and the regressor share: a pipeline by name, kept as arrays."""
 
     _makers: ClassVar[Mapping[str, Any]] = {}
@@ -40,21 +39,6 @@ class _Classic(BaseEstimator):
         check_is_fitted(self, "arrays_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return answer(self.model, X, self.arrays_)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder of safetensors and JSON."""
-        save_folder(path, *self.to_parts())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that `save` wrote; nothing in the folder is run.
-
-        Raises
-        ------
-        ModelError
-            If the folder is damaged or holds something else.
-        """
-        return cls.from_parts(*load_folder(path, kind=cls.__name__), source=path)
 
     def to_parts(self) -> tuple[dict[str, Any], Arrays]:
         """Return what a folder needs: a manifest for JSON, and arrays."""

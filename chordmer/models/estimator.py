@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -15,16 +14,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from chordmer.folder import load_folder, save_folder
-from chordmer.models.saved import Parts, describe, rebuild
+from chordmer.models.network_parts import Parts, describe, rebuild
 from chordmer.models.sequences import Sample, as_samples, frame_moments, pad, widths_of
 from chordmer.models.standardised import Standardised
+from chordmer.models.stored import Stored
 from chordmer.models.training import Training, device_of, train
 
 __all__ = ["Network", "read_samples"]
 
 
-class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Stored, BaseEstimator):
     """What classifiers and regressors have in common; a network adds `_build` and its parameters.
 
     A subclass has the parameters `training`, `random_state` and `device` besides its own.
@@ -179,27 +178,6 @@ class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return int(self._run(blank, None, represent=True).shape[1])
 
     # --- folders ---------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder of safetensors and JSON.
-
-        Raises
-        ------
-        ModelError
-            If `path` is taken by something that is not a model.
-        """
-        save_folder(path, *self.to_parts())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that `save` wrote; nothing in the folder is run.
-
-        Raises
-        ------
-        ModelError
-            If the folder is damaged or holds something else.
-        """
-        return cls.from_parts(*load_folder(path, kind=cls.__name__), source=path)
 
     def to_parts(self) -> Parts:
         """Return what a folder needs: a manifest for JSON, and arrays."""

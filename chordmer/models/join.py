@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -12,13 +11,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from chordmer.errors import ModelError
-from chordmer.folder import load_folder, save_folder
 from chordmer.models.sequences import as_samples, widths_of
+from chordmer.models.stored import Stored
 
 __all__ = ["JoinVectors", "vectors_of"]
 
 
-class JoinVectors(TransformerMixin, BaseEstimator):
+class JoinVectors(TransformerMixin, Stored, BaseEstimator):
     """Join the vectors of a sample to one row: standardised, and 0 where one is missing.
 
     Each input is standardised by the training samples that have it, so a missing one stands at its
@@ -109,21 +108,6 @@ class JoinVectors(TransformerMixin, BaseEstimator):
         return np.array(columns + [f"{name}_present" for name in self.indicators_], dtype=object)
 
     # --- folders ---------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what was learned to a folder of safetensors and JSON."""
-        save_folder(path, *self.to_parts())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote; nothing in the folder is run.
-
-        Raises
-        ------
-        ModelError
-            If the folder is damaged or holds something else.
-        """
-        return cls.from_parts(*load_folder(path, kind=cls.__name__), source=path)
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what a folder needs: a manifest for JSON, and arrays."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -11,17 +10,17 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from chordmer.folder import load_folder, save_folder
 from chordmer.models.join import vectors_of
 from chordmer.models.late_parts import describe, rebuild
 from chordmer.models.mixing import Mask, Matrix, subsets
+from chordmer.models.stored import Stored
 
 __all__ = ["Voices"]
 
 _WEIGHTS = ("fixed", "learned", "stacked")
 
 
-class Voices(BaseEstimator):
+class Voices(Stored, BaseEstimator):
     """A model a modality, and weights; what classifier and regressor have in common.
 
     The parameters are those of `chordmer.models.late_fusion.LateFusionClassifier`.
@@ -165,27 +164,6 @@ class Voices(BaseEstimator):
         return said, mask
 
     # --- folders ---------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a folder of safetensors and JSON.
-
-        Raises
-        ------
-        ModelError
-            If a model of a modality is not one of chordmer's own, which alone can be written.
-        """
-        save_folder(path, *self.to_parts())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that `save` wrote; nothing in the folder is run.
-
-        Raises
-        ------
-        ModelError
-            If the folder is damaged or holds something else.
-        """
-        return cls.from_parts(*load_folder(path, kind=cls.__name__), source=path)
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what a folder needs: a manifest for JSON, and arrays."""

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from chordmer.errors import ModelError
 from chordmer.kinds import known_model
 from chordmer.models.standardised import Standardised
+from chordmer.models.stored import Parts
 from chordmer.models.training import Training
 
 __all__ = [
@@ -24,9 +25,6 @@ __all__ = [
     "parameters_to_json",
     "rebuild",
 ]
-
-#: What a model folder needs of an estimator: a manifest for JSON, and arrays by name.
-Parts = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 def describe(model: Any) -> Parts:
