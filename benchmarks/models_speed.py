@@ -172,21 +172,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("-o", type=Path, default=Path(__file__).parent / "reports")
+    parser.add_argument("-o", "--out", type=Path, default=Path("benchmark-reports"))
     arguments = parser.parse_args()
     rows = measure(arguments.pieces, arguments.seconds, arguments.runs, arguments.device)
     notes = (
         f"{arguments.pieces} pieces of {arguments.seconds:g} s, {arguments.runs} runs, "
         f"device {arguments.device}, {torch.get_num_threads()} threads."
     )
-    write_report(arguments.o, "models_speed", __doc__ or "", rows, notes)
+    write_report(arguments.out, "models_speed", __doc__ or "", rows, notes)
     same = measure_same_size(512, arguments.runs, arguments.device)
     question = """Models: a Broad Learning System against an LSTM of the same size
 
 512 random pieces of (99, 94), 4 classes. The LSTM (both ways, as in CBSA without its CNN and
 attention) hears all frames for 20 epochs in batches of 64; the Broad Learning System hears each
 piece's mean frame, with as many numbers in its maps and outputs, and is solved once."""
-    write_report(arguments.o, "broad_against_lstm", question, same, notes.split(", ", 1)[1])
+    write_report(arguments.out, "broad_against_lstm", question, same, notes.split(", ", 1)[1])
 
 
 if __name__ == "__main__":
