@@ -12,6 +12,7 @@ __all__ = [
     "AudioError",
     "ChordmerError",
     "ChordmerWarning",
+    "DatasetError",
     "LyricsError",
     "MidiError",
     "MissingExtraError",
@@ -90,6 +91,10 @@ class AudioError(ChordmerError):
 
 class LyricsError(ChordmerError):
     """A lyrics file cannot be read."""
+
+
+class DatasetError(ChordmerError):
+    """A corpus lacks files, or its tables and files disagree."""
 
 
 class ModelError(ChordmerError):

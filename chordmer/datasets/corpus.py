@@ -1,0 +1,332 @@
+"""A user's copy of a corpus on disk: which files are there, which lack, and what is odd."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chordmer.datasets.dataset import About, Dataset, RatedCurve, Report, Scale
+from chordmer.datasets.table import Row, Table
+from chordmer.errors import DatasetError
+from chordmer.track import Track
+
+__all__ = ["Corpus", "Media", "Missing", "natural"]
+
+#: What a loader does when a file lacks that a table names: raise, or leave its track out.
+Missing = Literal["raise", "drop"]
+
+#: No folder of a corpus known here holds a fifth of this.
+MOST_FILES = 500_000
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts names as people count: ``"a2"`` before ``"a10"``.
+
+    >>> sorted(["10", "9", "a10", "a2"], key=natural)
+    ['9', '10', 'a2', 'a10']
+    """
+    parts = re.findall(r"\d{1,18}|\D+|\d", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+class Corpus:
+    """A folder that should hold a corpus.
+
+    Parameters
+    ----------
+    root : path-like
+        The corpus's folder, or the one it was unpacked into.
+    about : About
+    missing : {"raise", "drop"}
+        What to do about media files that tables name and that are not here, or empty.
+    holds : sequence of str
+        Names in the corpus's folder, any of which tells it: used to step into the one folder
+        that an archive unpacks to.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder, or nothing of `holds` in it.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        about: About,
+        missing: Missing = "raise",
+        *,
+        holds: Sequence[str] = (),
+    ) -> None:
+        if missing not in ("raise", "drop"):
+            raise ValueError(f"missing should be 'raise' or 'drop', not {missing!r}")
+        self.about = about
+        self.missing = missing
+        self.root = Path(root)
+        self.lost: list[str] = []
+        self.odd: list[str] = []
+        if not self.root.is_dir():
+            raise self.error("there is no such folder", self.root)
+        self.root = self._home(holds)
+
+    def error(self, problem: str, source: object, stage: str = "files") -> DatasetError:
+        """Return an error that says where the corpus is to be had, and under what licence."""
+        about = self.about
+        where = f"{about.title} is to be had from {about.url}; its licence: {about.licence}"
+        return DatasetError(f"{problem}. {where}", source=source, stage=stage)
+
+    def _home(self, holds: Sequence[str]) -> Path:
+        if not holds:
+            return self.root
+        inside = [entry.path for entry in _entries(self.root) if entry.is_dir()]
+        for folder in [self.root, *map(Path, inside)]:
+            if any((folder / name).exists() for name in holds):
+                return folder
+        raise self.error(f"lacks {' and '.join(holds[:1])} ({_either(holds)})", self.root)
+
+    def find(self, *names: str) -> Path:
+        """Return the first of these files or folders that is here.
+
+        Raises
+        ------
+        DatasetError
+            If none is; it says where to get the corpus.
+        """
+        found = self.look(*names)
+        if found is None:
+            raise self.error(f"is missing ({_either(names)})", self.root / names[0])
+        return found
+
+    def look(self, *names: str) -> Path | None:
+        """Return the first of these files or folders that is here, or None."""
+        return next((path for name in names if (path := self.root / name).exists()), None)
+
+    def table(self, names: str | Sequence[str], columns: Sequence[str], **how: Any) -> Table:
+        """Return the first of these tables that is here; see `Table`."""
+        return Table(self.find(*([names] if isinstance(names, str) else names)), columns, **how)
+
+    def media(self, folder: Path | None, suffixes: Collection[str], *, deep: bool = False) -> Media:
+        """Return the files in `folder` with these endings; none where there is no such folder."""
+        return Media(self, folder, suffixes, deep=deep)
+
+    def inside(self, base: Path, named: str, row: Row, column: str) -> Path:
+        """Return the path that a table names, seen from `base`.
+
+        Raises
+        ------
+        DatasetError
+            If it leads out of the corpus.
+        """
+        plain = named.replace("\\", "/")
+        path = Path(os.path.normpath(base / plain))
+        if plain.startswith("/") or ":" in plain[:2] or not path.is_relative_to(self.root):
+            raise row.error("leads out of the corpus", column, named)
+        return path
+
+    def lose(self, path: Path | str) -> None:
+        """Note that a file lacks."""
+        path = Path(path)
+        self.lost.append(
+            path.relative_to(self.root).as_posix()
+            if path.is_relative_to(self.root)
+            else path.as_posix()
+        )
+
+    def note(self, text: str) -> None:
+        """Note something odd, once."""
+        if text not in self.odd:
+            self.odd.append(text)
+
+    def convert(self, scale: Scale, row: Row, column: str, *, unknown: bool = False) -> float:
+        """Return a rating in [-1, 1].
+
+        Raises
+        ------
+        DatasetError
+            If the rating lies off the scale: then the copy is of another scale, or damaged.
+        """
+        value = row.number_in(column, unknown=unknown)
+        if not (np.isnan(value) or value in scale):
+            raise row.error(
+                f"lies off the scale from {scale.low:g} to {scale.high:g}", column, value
+            )
+        return float(scale.to_unit(value))
+
+    def dataset(
+        self,
+        tracks: Sequence[Track],
+        *,
+        published: int | None = None,
+        counts: Mapping[str, tuple[int, int | None]] | None = None,
+        valence: ArrayLike | None = None,
+        arousal: ArrayLike | None = None,
+        labels: Sequence[str | None] | None = None,
+        std: Mapping[str, ArrayLike] | None = None,
+        ratings: Mapping[str, ArrayLike] | None = None,
+        curves: Sequence[RatedCurve | None] | None = None,
+        tags: Sequence[tuple[str, ...]] | None = None,
+        splits: Mapping[str, Mapping[str, Collection[str]]] | None = None,
+        shared: Mapping[str, Collection[str]] | None = None,
+        scale: Mapping[str, Scale] | None = None,
+        version: str = "unknown",
+    ) -> Dataset:
+        """Return the corpus, without the tracks that have no file, in the order of ids.
+
+        `published` is how many tracks there should be, `counts` what else was counted; `splits`
+        and `shared` name tracks by their ids.
+
+        Raises
+        ------
+        DatasetError
+            If files lack and should not, if two tracks have one id, or if nothing is left.
+        """
+        self._check(tracks)
+        n = len(tracks)
+        unknown = np.full(n, np.nan)
+        rows = {track.id: row for row, track in enumerate(tracks)}
+        whole = Dataset(
+            self.about,
+            list(tracks),
+            unknown if valence is None else np.array(valence, np.float64),
+            unknown if arousal is None else np.array(arousal, np.float64),
+            _objects([track.group or track.id for track in tracks]),
+            Report({}),
+            version=version,
+            labels=None if labels is None else _objects(labels),
+            scale=dict(scale or {}),
+            std={name: np.array(column, np.float64) for name, column in (std or {}).items()},
+            ratings={
+                name: np.array(column, np.float64) for name, column in (ratings or {}).items()
+            },
+            splits={
+                name: {part: self._rows(rows, ids, name) for part, ids in parts.items()}
+                for name, parts in (splits or {}).items()
+            },
+            curves=curves,
+            tags=tags,
+            shared={name: _places(rows, ids) for name, ids in (shared or {}).items()},
+        )
+        held = [row for row in range(n) if _has_source(tracks[row])]
+        held.sort(key=lambda row: natural(tracks[row].id))
+        if not held:
+            raise self.error("holds no track", self.root)
+        kept = whole[np.array(held)]
+        self._check_splits(kept)
+        counted = {"tracks": (len(kept), published), **(counts or {})}
+        return replace(kept, report=Report(counted, tuple(self.lost), tuple(self.odd)))
+
+    def _check(self, tracks: Sequence[Track]) -> None:
+        if self.lost and self.missing == "raise":
+            first = ", ".join(self.lost[:3]) + (", ..." if len(self.lost) > 3 else "")
+            raise self.error(
+                f"{len(self.lost):,} files are missing or empty: {first} "
+                "(missing='drop' leaves their tracks out)",
+                self.root,
+            )
+        seen: set[str] = set()
+        for track in tracks:
+            if track.id in seen:
+                raise DatasetError(
+                    "two tracks have this id", source=self.root, stage="ids", value=track.id
+                )
+            seen.add(track.id)
+
+    def _rows(self, rows: Mapping[str, int], ids: Collection[str], name: str) -> NDArray[np.intp]:
+        absent = [track for track in ids if track not in rows]
+        if absent:
+            self.note(f"split {name} names {len(absent):,} tracks that are not here")
+        return _places(rows, ids)
+
+    def _check_splits(self, dataset: Dataset) -> None:
+        for name, parts in dataset.splits.items():
+            owner: dict[str, str] = {}
+            torn = {
+                group
+                for part, rows in parts.items()
+                for group in dataset.groups[rows].tolist()
+                if owner.setdefault(group, part) != part
+            }
+            if torn:
+                self.note(f"split {name} divides {len(torn):,} groups between its parts")
+
+
+class Media:
+    """Files of one folder by their names without ending; asking for one that lacks is noted."""
+
+    def __init__(
+        self, corpus: Corpus, folder: Path | None, suffixes: Collection[str], *, deep: bool
+    ) -> None:
+        self._corpus = corpus
+        self._folder = folder
+        self._suffix = min(suffixes, key=lambda suffix: (suffix not in (".mp3", ".mid"), suffix))
+        self.paths: dict[str, Path] = {}
+        self.twice: list[Path] = []
+        for path in _files(folder, deep) if folder and folder.is_dir() else ():
+            if path.suffix.lower() in suffixes and self.paths.setdefault(path.stem, path) != path:
+                self.twice.append(path)
+        if self.twice:
+            corpus.note(
+                f"{len(self.twice):,} files have the name of another, as {self.twice[0].name}"
+            )
+
+    def get(self, stem: str) -> Path | None:
+        """Return the file of this name; None, and noted as missing, where it lacks or is empty."""
+        path = self.paths.get(stem)
+        if path is not None and path.stat().st_size:
+            return path
+        if self._folder is not None:
+            self._corpus.lose(path or self._folder / (stem + self._suffix))
+        return None
+
+    def look(self, stem: str) -> Path | None:
+        """Return the file of this name, or None where there need not be one."""
+        return self.paths.get(stem)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, sorted, without hidden names and what macOS archives add."""
+    try:
+        with os.scandir(folder) as entries:
+            found: list[os.DirEntry[str]] = []
+            for entry in entries:
+                if len(found) == MOST_FILES:
+                    raise DatasetError(
+                        f"holds more than {MOST_FILES:,} files", source=folder, stage="files"
+                    )
+                if not entry.name.startswith(".") and entry.name != "__MACOSX":
+                    found.append(entry)
+    except OSError as error:
+        raise DatasetError(f"{error.strerror}", source=folder, stage="files") from error
+    return sorted(found, key=lambda entry: natural(entry.name))
+
+
+def _files(folder: Path, deep: bool) -> Iterable[Path]:
+    for entry in _entries(folder):
+        if entry.is_file():
+            yield Path(entry.path)
+        elif deep and entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), deep)
+
+
+def _either(names: Sequence[str]) -> str:
+    return "any of " + ", ".join(names) if len(names) > 1 else names[0]
+
+
+def _objects(values: Sequence[str | None]) -> NDArray[np.object_]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _places(rows: Mapping[str, int], ids: Collection[str]) -> NDArray[np.intp]:
+    return np.array(sorted(rows[track] for track in ids if track in rows), dtype=np.intp)
+
+
+def _has_source(track: Track) -> bool:
+    return any(track.source(name) is not None for name in ("symbolic", "audio", "lyrics"))
