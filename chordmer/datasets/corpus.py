@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chordmer.datasets.dataset import About, Dataset, RatedCurve, Report, Scale
 from chordmer.datasets.table import Row, Table
-from chordmer.errors import DatasetError
+from chordmer.errors import DatasetError, printable
 from chordmer.track import Track
 
 __all__ = ["Corpus", "Media", "Missing", "natural"]
@@ -25,6 +25,9 @@ Missing = Literal["raise", "drop"]
 #: No folder of a corpus known here holds a fifth of this.
 MOST_FILES = 500_000
 
+#: Larger than any number in a name that is counted as one.
+_AFTER_NUMBERS = 10**18
+
 
 def natural(name: str) -> list[tuple[int, str]]:
     """Return a key that sorts names as people count: ``"a2"`` before ``"a10"``.
@@ -33,7 +36,7 @@ def natural(name: str) -> list[tuple[int, str]]:
     ['9', '10', 'a2', 'a10']
     """
     parts = re.findall(r"\d{1,18}|\D+|\d", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (_AFTER_NUMBERS, part) for part in parts]
 
 
 class Corpus:
@@ -223,7 +226,9 @@ class Corpus:
 
     def _check(self, tracks: Sequence[Track]) -> None:
         if self.lost and self.missing == "raise":
-            first = ", ".join(self.lost[:3]) + (", ..." if len(self.lost) > 3 else "")
+            first = ", ".join(printable(name) for name in self.lost[:3]) + (
+                ", ..." if len(self.lost) > 3 else ""
+            )
             raise self.error(
                 f"{len(self.lost):,} files are missing or empty: {first} "
                 "(missing='drop' leaves their tracks out)",

@@ -124,7 +124,7 @@ class Report:
             for what, (here, published) in self.counts.items()
         ]
         if self.missing:
-            first = ", ".join(printable(name, 60) for name in self.missing[:3])
+            first = ", ".join(printable(name, 100) for name in self.missing[:3])
             lines.append(f"missing files: {len(self.missing):,}, such as {first}")
         return "\n".join([*lines, *(f"note: {printable(text, 300)}" for text in self.odd)])
 
@@ -240,7 +240,8 @@ class Dataset:
             raise IndexError("a row is asked for twice; tracks of a dataset are distinct")
 
         def moved(old: NDArray[np.intp]) -> NDArray[np.intp]:
-            return np.array([place[row] for row in old.tolist() if row in place], dtype=np.intp)
+            kept = sorted(place[row] for row in old.tolist() if row in place)
+            return np.array(kept, dtype=np.intp)
 
         def listed(column: Sequence[Any] | None) -> list[Any] | None:
             return None if column is None else [column[row] for row in picked]

@@ -170,7 +170,8 @@ class _Rated:
 
     def means(self) -> Floats:
         """Return each rater's mean valence and arousal, shape (n_raters, 2)."""
-        return np.array(self.raters).mean(axis=1)
+        means: Floats = np.array(self.raters).mean(axis=1)
+        return means
 
     def curve(self) -> RatedCurve:
         plane = np.array(self.raters)
