@@ -149,6 +149,16 @@ def test_a_row_that_stands_there_twice_counts_once_unless_it_differs(made):
         datasets.load_emopia(root)
 
 
+def test_emopia_says_where_the_table_of_songs_counts_otherwise(made):
+    root = made("emopia")
+    header = ["songID", "num_Q1", "num_Q2", "num_Q3", "num_Q4", "DominantQ"]
+    right = [["aa_a", 2, 0, 0, 1, 1], ["b-b", 0, 2, 0, 0, 2]]
+    table(root / "metadata_by_song.csv", [header, *right])
+    assert not datasets.load_emopia(root).report.odd
+    table(root / "metadata_by_song.csv", [header, *right, ["cc", 0, 0, 4, 0, 3]])
+    assert any("of 1 songs otherwise" in text for text in datasets.load_emopia(root).report.odd)
+
+
 def test_emopia_counts_clips_that_the_table_lacks(made):
     root = made("emopia")
     media(root, "midis/Q1_new_0.mid")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chordmer.datasets.ch818 import load_ch818
-    from chordmer.datasets.dataset import About, Dataset, RatedCurve, Report, Scale
+    from chordmer.datasets.dataset import About, Dataset, Report
     from chordmer.datasets.deam import load_deam
     from chordmer.datasets.emodb import load_emodb
     from chordmer.datasets.emomusic import load_emomusic
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chordmer.datasets.mirex import load_mirex
     from chordmer.datasets.moodswings import load_moodswings
     from chordmer.datasets.pmemo import load_pmemo
+    from chordmer.datasets.ratings import RatedCurve, Scale
     from chordmer.datasets.ravdess import load_ravdess
     from chordmer.datasets.vgmidi import load_vgmidi
 
@@ -35,7 +36,8 @@ _CORPORA = (
     "vgmidi",
 )
 _HOME = {
-    **dict.fromkeys(("About", "Dataset", "RatedCurve", "Report", "Scale"), "dataset"),
+    **dict.fromkeys(("About", "Dataset", "Report"), "dataset"),
+    **dict.fromkeys(("RatedCurve", "Scale"), "ratings"),
     **{f"load_{name}": name for name in _CORPORA},
 }
 

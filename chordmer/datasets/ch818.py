@@ -7,7 +7,8 @@ import os
 import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing
-from chordmer.datasets.dataset import About, Dataset, Scale
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import Scale
 from chordmer.datasets.table import Row, Table
 from chordmer.track import AUDIO_SUFFIXES, Track
 

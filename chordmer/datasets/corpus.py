@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chordmer.datasets.dataset import About, Dataset, RatedCurve, Report, Scale
+from chordmer.datasets.dataset import About, Dataset, Report
+from chordmer.datasets.ratings import RatedCurve, Scale
 from chordmer.datasets.table import Row, Table
 from chordmer.errors import DatasetError, printable
 from chordmer.track import Track
@@ -25,6 +26,8 @@ Missing = Literal["raise", "drop"]
 #: No folder of a corpus known here holds a fifth of this.
 MOST_FILES = 500_000
 
+#: Levels of folders that are looked through for media.
+_DEEPEST = 8
 #: Larger than any number in a name that is counted as one.
 _AFTER_NUMBERS = 10**18
 
@@ -87,14 +90,13 @@ class Corpus:
     def _home(self, holds: Sequence[str]) -> Path:
         if not holds:
             return self.root
-        inside = [entry.path for entry in _entries(self.root) if entry.is_dir()]
-        for folder in [self.root, *map(Path, inside)]:
+        for folder in [self.root, *(self.root / name for name in self.folders())]:
             if any((folder / name).exists() for name in holds):
                 return folder
-        raise self.error(f"lacks {' and '.join(holds[:1])} ({_either(holds)})", self.root)
+        raise self.error(f"holds no {_either(holds)}", self.root)
 
-    def find(self, *names: str) -> Path:
-        """Return the first of these files or folders that is here.
+    def find(self, *names: str | Path) -> Path:
+        """Return the first of these files or folders, seen from the root, that is here.
 
         Raises
         ------
@@ -103,16 +105,21 @@ class Corpus:
         """
         found = self.look(*names)
         if found is None:
-            raise self.error(f"is missing ({_either(names)})", self.root / names[0])
+            others = f"; {_either(names[1:])} would do" if names[1:] else ""
+            raise self.error(f"is missing{others}", self.root / names[0])
         return found
 
-    def look(self, *names: str) -> Path | None:
+    def look(self, *names: str | Path) -> Path | None:
         """Return the first of these files or folders that is here, or None."""
         return next((path for name in names if (path := self.root / name).exists()), None)
 
-    def table(self, names: str | Sequence[str], columns: Sequence[str], **how: Any) -> Table:
-        """Return the first of these tables that is here; see `Table`."""
-        return Table(self.find(*([names] if isinstance(names, str) else names)), columns, **how)
+    def table(self, name: str | Path, columns: Sequence[str], **how: Any) -> Table:
+        """Return a table; see `Table`."""
+        return Table(self.find(name), columns, **how)
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders in the root."""
+        return [entry.name for entry in _entries(self.root) if entry.is_dir()]
 
     def media(self, folder: Path | None, suffixes: Collection[str], *, deep: bool = False) -> Media:
         """Return the files in `folder` with these endings; none where there is no such folder."""
@@ -272,7 +279,7 @@ class Media:
         self._suffix = min(suffixes, key=lambda suffix: (suffix not in (".mp3", ".mid"), suffix))
         self.paths: dict[str, Path] = {}
         self.twice: list[Path] = []
-        for path in _files(folder, deep) if folder and folder.is_dir() else ():
+        for path in _files(folder, _DEEPEST if deep else 0) if folder else ():
             if path.suffix.lower() in suffixes and self.paths.setdefault(path.stem, path) != path:
                 self.twice.append(path)
         if self.twice:
@@ -311,16 +318,16 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     return sorted(found, key=lambda entry: natural(entry.name))
 
 
-def _files(folder: Path, deep: bool) -> Iterable[Path]:
-    for entry in _entries(folder):
+def _files(folder: Path, levels: int) -> Iterable[Path]:
+    for entry in _entries(folder) if folder.is_dir() else ():
         if entry.is_file():
             yield Path(entry.path)
-        elif deep and entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path), deep)
+        elif levels and entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), levels - 1)
 
 
-def _either(names: Sequence[str]) -> str:
-    return "any of " + ", ".join(names) if len(names) > 1 else names[0]
+def _either(names: Sequence[str | Path]) -> str:
+    return " or ".join(map(str, names))
 
 
 def _objects(values: Sequence[str | None]) -> NDArray[np.object_]:

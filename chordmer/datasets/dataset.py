@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chordmer.emotion import QUADRANTS, quadrant_of, valence_arousal
+from chordmer.datasets.ratings import (
+    Agreement,
+    RatedCurve,
+    Scale,
+    agreement,
+    soft_quadrants,
+)
+from chordmer.emotion import quadrant_of
 from chordmer.errors import printable
 from chordmer.track import Track
 
-__all__ = ["QUADRANT_SIGNS", "About", "Dataset", "RatedCurve", "Report", "Scale"]
+__all__ = ["About", "Dataset", "Report"]
 
 Floats = NDArray[np.float64]
-
-#: Signs of valence and arousal in each quadrant, for corpora that name quadrants only.
-QUADRANT_SIGNS: Mapping[str, tuple[float, float]] = {
-    name: (float(v), float(a)) for name, (v, a) in zip(QUADRANTS, valence_arousal(np.eye(4)))
-}
 
 
 @dataclass(frozen=True)
@@ -43,53 +45,6 @@ class About:
     url: str
     licence: str
     citation: str
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The ends of a rating scale.
-
-    >>> Scale(1, 9).to_unit([1, 5, 9]).tolist()
-    [-1.0, 0.0, 1.0]
-    >>> Scale(1, 9).spread_to_unit(2.0).tolist()
-    0.5
-    """
-
-    low: float
-    high: float
-
-    def to_unit(self, values: ArrayLike) -> Floats:
-        """Return ratings as numbers in [-1, 1]: the scale's ends become -1 and 1."""
-        return 2 * (np.asarray(values, np.float64) - self.low) / (self.high - self.low) - 1
-
-    def spread_to_unit(self, values: ArrayLike) -> Floats:
-        """Return differences or standard deviations in the units of `to_unit`."""
-        return 2 * np.asarray(values, np.float64) / (self.high - self.low)
-
-    def __contains__(self, value: float) -> bool:
-        slack = 1e-6 * (self.high - self.low)
-        return self.low - slack <= value <= self.high + slack
-
-
-@dataclass(frozen=True, eq=False)
-class RatedCurve:
-    """What listeners said while one piece ran.
-
-    Attributes
-    ----------
-    times : ndarray of float64, shape (t,)
-        Start of what was rated, in seconds of the track, ascending.
-    valence, arousal : ndarray of float64, shape (t,)
-        Means over raters, in [-1, 1].
-    std : dict of str to ndarray of float64, shape (t,)
-        ``"valence"``, ``"arousal"``: standard deviation over raters, in the same units; empty
-        where the copy does not tell.
-    """
-
-    times: Floats
-    valence: Floats
-    arousal: Floats
-    std: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -211,6 +166,34 @@ class Dataset:
             ],
             dtype=object,
         )
+
+    @property
+    def soft_quadrants(self) -> Floats:
+        """Share of listeners that each quadrant would have, shape (n, 4); see `std`.
+
+        NaN where valence, arousal or their spread is unknown.
+        """
+        unknown = np.full(len(self), np.nan)
+        spread = (self.std.get(name, unknown) for name in ("valence", "arousal"))
+        return soft_quadrants(self.valence, self.arousal, *spread)
+
+    def agreement(self, n_raters: ArrayLike | None = None) -> dict[str, Agreement]:
+        """Return how far listeners agree about ``"valence"`` and ``"arousal"``: the ceiling.
+
+        Parameters
+        ----------
+        n_raters : array_like, optional
+            Raters of each track. Default: ``ratings["n_raters"]``, where the corpus tells.
+
+        Raises
+        ------
+        ValueError
+            If the number of raters is unknown, or there are too few.
+        """
+        n = self.ratings.get("n_raters") if n_raters is None else n_raters
+        if n is None:
+            raise ValueError(f"{self.name} does not tell how many rated a track: name n_raters")
+        return {name: agreement(getattr(self, name), std, n) for name, std in self.std.items()}
 
     @property
     def y(self) -> NDArray[Any]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing, natural
-from chordmer.datasets.dataset import About, Dataset, RatedCurve
+from chordmer.datasets.dataset import About, Dataset
 from chordmer.datasets.mediaeval import NINE_POINTS, group_of, mend, read_curves, samples
+from chordmer.datasets.ratings import RatedCurve
 from chordmer.datasets.table import Row, Table
-from chordmer.errors import DatasetError
 from chordmer.track import AUDIO_SUFFIXES, Track
 
 __all__ = ["load_deam"]
@@ -98,7 +98,7 @@ def load_deam(
     audio = corpus.media(
         corpus.find("MEMD_audio", "DEAM_audio/MEMD_audio", "DEAM_audio", "audio"), AUDIO_SUFFIXES
     )
-    rows = _static(base)
+    rows = _static(corpus, base)
     curves = _curves(corpus, base, raters)
     songs = sorted(rows, key=natural)
     valence, arousal = (
@@ -136,18 +136,11 @@ def load_deam(
     )
 
 
-def _static(base: Path) -> dict[str, Row]:
+def _static(corpus: Corpus, base: Path) -> dict[str, Row]:
     found: dict[str, Row] = {}
     columns = ["song_id", "valence_mean", "valence_std", "arousal_mean", "arousal_std"]
     for name in _STATIC:
-        path = base / _SONG_LEVEL.partition("/")[0] / "song_level" / name
-        if not path.exists():
-            raise DatasetError(
-                f"is missing; it comes with {ABOUT.title} from {ABOUT.url}, {ABOUT.licence}",
-                source=path,
-                stage="files",
-            )
-        for song, row in Table(path, columns).by("song_id").items():
+        for song, row in corpus.table(base / _SONG_LEVEL / name, columns).by("song_id").items():
             if song in found:
                 raise row.error("is in both tables", "song_id", song)
             found[song] = row

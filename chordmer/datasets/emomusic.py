@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing, natural
-from chordmer.datasets.dataset import About, Dataset, RatedCurve
+from chordmer.datasets.dataset import About, Dataset
 from chordmer.datasets.mediaeval import NINE_POINTS, group_of, mend, read_curves
+from chordmer.datasets.ratings import RatedCurve
 from chordmer.track import AUDIO_SUFFIXES, Track
 
 __all__ = ["load_emomusic"]
@@ -66,12 +68,11 @@ def load_emomusic(root: str | os.PathLike[str], *, missing: Missing = "raise") -
     are read by name, rows by id.
     """
     corpus = Corpus(root, ABOUT, missing, holds=("annotations", "static_annotations.csv"))
-    base = "annotations/" if corpus.look("annotations/static_annotations.csv") else ""
-    if not base and corpus.look("static_annotations.csv") is None:
-        base = "annotations/"
+    path = corpus.find("annotations/static_annotations.csv", "static_annotations.csv")
+    base = path.parent
     columns = ["song_id", "mean_arousal", "std_arousal", "mean_valence", "std_valence"]
-    rows = corpus.table(f"{base}static_annotations.csv", columns).by("song_id")
-    info = corpus.table(f"{base}songs_info.csv", ["song_id", "mediaeval 2013 set"]).by("song_id")
+    rows = corpus.table(path, columns).by("song_id")
+    info = corpus.table(base / "songs_info.csv", ["song_id", "mediaeval 2013 set"]).by("song_id")
     audio = corpus.media(
         corpus.find("clips_45seconds", "clips_45sec", "clips", "audio"), AUDIO_SUFFIXES
     )
@@ -113,15 +114,13 @@ def load_emomusic(root: str | os.PathLike[str], *, missing: Missing = "raise") -
     )
 
 
-def _curves(corpus: Corpus, base: str) -> dict[str, RatedCurve]:
-    paths = {
-        name: corpus.root / f"{base}{name}_cont_average.csv" for name in ("valence", "arousal")
-    }
+def _curves(corpus: Corpus, base: Path) -> dict[str, RatedCurve]:
+    paths = {name: base / f"{name}_cont_average.csv" for name in ("valence", "arousal")}
     lacking = [path for path in paths.values() if not path.exists()]
     for path in lacking:
         corpus.lose(path)
     if lacking:
         corpus.note("without the curves, exchanged valence and arousal cannot be found")
         return {}
-    spread = {name: corpus.look(f"{base}{name}_cont_std.csv") for name in ("valence", "arousal")}
+    spread = {name: corpus.look(base / f"{name}_cont_std.csv") for name in ("valence", "arousal")}
     return read_curves(corpus, paths["valence"], paths["arousal"], spread)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 
 from chordmer.datasets.corpus import Corpus, Missing
-from chordmer.datasets.dataset import QUADRANT_SIGNS, About, Dataset
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import QUADRANT_SIGNS
 from chordmer.datasets.table import Row, Table
 from chordmer.errors import DatasetError
 from chordmer.track import Track
@@ -79,6 +81,7 @@ def load_emopia(root: str | os.PathLike[str], *, missing: Missing = "raise") -> 
     unlabelled = sorted(midis.paths.keys() - rows.keys())
     if unlabelled:
         corpus.note(f"{len(unlabelled):,} clips are not in the table, as {unlabelled[0]}")
+    _check_counts(corpus, songs)
     tracks = [Track(clip, symbolic=midis.get(clip), group=songs[clip]) for clip in rows]
     version = _version(corpus)
     quadrants: dict[str, set[str]] = {}
@@ -131,6 +134,21 @@ def _quadrant(clip: str, row: Row, column: str) -> str:
 def _song(clip: str) -> str:
     named = _CLIP.fullmatch(clip)
     return named[2] if named else clip
+
+
+def _check_counts(corpus: Corpus, songs: dict[str, str]) -> None:
+    """Note where the table of songs counts other numbers of clips than the table of clips."""
+    if corpus.look("metadata_by_song.csv") is None:
+        return
+    columns = [f"num_q{number}" for number in range(1, 5)]
+    rows = corpus.table("metadata_by_song.csv", ["songid", *columns]).by("songid")
+    clips = Counter(songs.values())
+    other = sum(
+        clips[song] != sum(row.number_in(column) for column in columns)
+        for song, row in rows.items()
+    )
+    if other:
+        corpus.note(f"metadata_by_song.csv counts the clips of {other:,} songs otherwise")
 
 
 def _splits(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from chordmer.datasets.corpus import Corpus
-from chordmer.datasets.dataset import QUADRANT_SIGNS, About, Dataset
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import QUADRANT_SIGNS
 from chordmer.track import AUDIO_SUFFIXES, Track
 
 __all__ = ["load_emotion"]

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from chordmer.datasets.corpus import Corpus
-from chordmer.datasets.dataset import QUADRANT_SIGNS, About, Dataset
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import QUADRANT_SIGNS
 from chordmer.track import AUDIO_SUFFIXES, LYRICS_SUFFIXES, SYMBOLIC_SUFFIXES, Track
 
 __all__ = ["load_folders"]
@@ -51,7 +52,7 @@ def load_folders(root: str | os.PathLike[str], *, group: str | None = None) -> D
     about = About("folders", f"the folder {root.name}", "the user", "the user's own", "none")
     corpus = Corpus(root, about)
     tracks, labels = [], []
-    for label in _classes(corpus.root):
+    for label in corpus.folders():
         files: dict[str, dict[str, Path]] = {}
         for source, suffixes in _SOURCES.items():
             media = corpus.media(corpus.root / label, suffixes, deep=True)
@@ -71,14 +72,6 @@ def load_folders(root: str | os.PathLike[str], *, group: str | None = None) -> D
         labels=labels,
         valence=[valence for valence, _ in quadrants],
         arousal=[arousal for _, arousal in quadrants],
-    )
-
-
-def _classes(root: Path) -> list[str]:
-    return sorted(
-        path.name
-        for path in root.iterdir()
-        if path.is_dir() and not path.name.startswith((".", "__"))
     )
 
 

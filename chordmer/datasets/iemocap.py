@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing
-from chordmer.datasets.dataset import About, Dataset, Scale
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import Scale
 from chordmer.datasets.table import read_lines
 from chordmer.errors import DatasetError
 from chordmer.track import Track
@@ -102,20 +104,11 @@ def load_iemocap(root: str | os.PathLike[str], *, missing: Missing = "raise") ->
     )
 
 
-class _Turn:
-    __slots__ = ("label", "means", "spread", "track")
-
-    def __init__(
-        self,
-        track: Track,
-        label: str | None,
-        means: tuple[float, ...],
-        spread: tuple[float, ...],
-    ) -> None:
-        self.track = track
-        self.label = label
-        self.means = means
-        self.spread = spread
+class _Turn(NamedTuple):
+    track: Track
+    label: str | None
+    means: tuple[float, ...]
+    spread: tuple[float, ...]
 
 
 def _session(corpus: Corpus, number: int) -> Iterator[_Turn]:

@@ -68,10 +68,7 @@ def load_jamendo(
     as it has, beyond the header's last column.
     """
     corpus = Corpus(root, ABOUT, missing, holds=("data", "autotagging_moodtheme.tsv"))
-    base = "data/" if corpus.look("data/autotagging_moodtheme.tsv") else ""
-    if not base and corpus.look("autotagging_moodtheme.tsv") is None:
-        base = "data/"
-    path = corpus.find(f"{base}autotagging_moodtheme.tsv")
+    path = corpus.find("data/autotagging_moodtheme.tsv", "autotagging_moodtheme.tsv")
     rows = _rows(path)
     folder = (
         Path(audio)
@@ -95,7 +92,7 @@ def load_jamendo(
         published=18_486,
         counts={"tags": (len({tag for words in tags for tag in words}), 59)},
         tags=tags,
-        splits=_splits(corpus, base),
+        splits=_splits(corpus, path.parent / "splits"),
         version="1.0",
     )
 
@@ -123,13 +120,13 @@ def _audio(corpus: Corpus, folder: Path, row: Row) -> Path | None:
     return None
 
 
-def _splits(corpus: Corpus, base: str) -> dict[str, dict[str, list[str]]]:
+def _splits(corpus: Corpus, base: Path) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for number in range(5):
-        folder = f"{base}splits/split-{number}"
-        if corpus.look(folder) is not None:
+        folder = base / f"split-{number}"
+        if folder.is_dir():
             found[f"split-{number}"] = {
-                part: list(_rows(corpus.find(f"{folder}/autotagging_moodtheme-{name}.tsv")))
+                part: list(_rows(corpus.find(folder / f"autotagging_moodtheme-{name}.tsv")))
                 for name, part in _PARTS.items()
             }
     if not found:

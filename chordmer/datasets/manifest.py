@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from chordmer.datasets.corpus import Corpus
-from chordmer.datasets.dataset import About, Dataset, Scale
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import Scale
 from chordmer.manifest import read_manifest
 
 __all__ = ["load_manifest"]

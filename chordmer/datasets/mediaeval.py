@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from chordmer.datasets.corpus import Corpus
-from chordmer.datasets.dataset import Floats, RatedCurve, Scale
+from chordmer.datasets.ratings import Floats, RatedCurve, Scale
 from chordmer.datasets.table import Row, Table
 from chordmer.errors import ChordmerWarning, printable
 

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from chordmer.datasets.corpus import Corpus, Media, Missing
-from chordmer.datasets.dataset import About, Dataset, Scale
-from chordmer.datasets.table import Row
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import Scale
+from chordmer.datasets.table import Row, Table
 from chordmer.track import Track
 
 __all__ = ["load_memomusic"]
@@ -65,13 +66,8 @@ def load_memomusic(root: str | os.PathLike[str], *, missing: Missing = "drop") -
     """
     corpus = Corpus(root, ABOUT, missing, holds=("File", "MIDI"))
     header = ("title", "address", "kind", "valence", "arousal")
-    table = corpus.table(
-        ["File/CSV File.csv", "File/Txt File.txt"],
-        header,
-        header=header,
-        delimiter=",",
-        ragged=True,
-    )
+    path = corpus.find("File/CSV File.csv", "File/Txt File.txt")
+    table = Table(path, header, header=header, delimiter=",", ragged=True)
     folders = {
         number: corpus.media(
             corpus.look(*(f"MIDI/{name}" for name in names)) or corpus.root / "MIDI" / names[0],

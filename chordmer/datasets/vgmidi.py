@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing
-from chordmer.datasets.dataset import About, Dataset, Floats, RatedCurve, Scale
+from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.ratings import Floats, RatedCurve, Scale
 from chordmer.datasets.table import Row, Table, read_json
 from chordmer.emotion import quadrant_of
 from chordmer.errors import DatasetError
@@ -88,14 +89,12 @@ def load_vgmidi(
     if level not in ("pieces", "phrases"):
         raise ValueError(f"level should be 'pieces' or 'phrases', not {level!r}")
     corpus = Corpus(root, ABOUT, missing, holds=("labelled",))
-    table = corpus.table(_TABLES, ["id", "midi", "valence", "arousal"])
+    table = corpus.table(corpus.find(*_TABLES), ["id", "midi", "valence", "arousal"])
     return _phrases(corpus, table) if level == "phrases" else _pieces(corpus, table)
 
 
 def _phrases(corpus: Corpus, table: Table) -> Dataset:
-    rows = {PurePosixPath(path).stem: row for path, row in table.by("midi").items()}
-    if len(rows) < len(table.by("midi")):
-        raise table.error("two phrases have one name")
+    rows = table.by("midi", lambda path: PurePosixPath(path).stem)
     media = corpus.media(corpus.find("labelled/phrases", "phrases"), {".mid", ".midi"})
     signs = {name: _signs(row) for name, row in rows.items()}
     for row in rows.values():
