@@ -13,6 +13,7 @@ __all__ = [
     "ChordmerError",
     "ChordmerWarning",
     "DatasetError",
+    "LeakageError",
     "LyricsError",
     "MidiError",
     "MissingExtraError",
@@ -95,6 +96,10 @@ class LyricsError(ChordmerError):
 
 class DatasetError(ChordmerError):
     """A corpus lacks files, or its tables and files disagree."""
+
+
+class LeakageError(ChordmerError):
+    """A song is in training and in test: what is measured so is memory."""
 
 
 class ModelError(ChordmerError):

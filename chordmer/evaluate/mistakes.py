@@ -1,0 +1,396 @@
+"""Where a model is wrong: which pieces, which classes, and what these have in common.
+
+After the analysis of misclassified pieces in the CNN-LSTM paper (length, instruments, style), and
+with the tempo and mode that listeners go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chordmer.errors import printable
+from chordmer.evaluate.evaluation import Evaluation
+from chordmer.evaluate.intervals import Interval, bootstrap, interval_of
+from chordmer.evaluate.metrics import Codes, Floats, mean_of_known
+from chordmer.features.key import estimate_key
+from chordmer.features.tempo import estimate_tempo
+from chordmer.io import read_audio, read_symbolic
+from chordmer.notes import Symbolic
+from chordmer.track import as_track
+
+__all__ = ["INSTRUMENTS", "Mistakes", "Piece", "Share", "describe_track", "find_mistakes"]
+
+#: Families of instruments, eight General MIDI programs each.
+INSTRUMENTS = (
+    *("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass"),
+    *("reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive"),
+    "sound effects",
+)
+#: Of a property with more values, as a style may have, the most frequent are told.
+_MOST_VALUES = 12
+
+#: What is known of a piece: a number, a word, or None where it cannot be told.
+Known = float | str | None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece, and how wrong the model was about it.
+
+    Attributes
+    ----------
+    id : str
+    group : str or None
+    truth, answer : object
+        Labels or numbers; the answer is that under the first seed that tested it. None for curves.
+    error : float
+        For labels the share of seeds under which the answer was wrong, for numbers the root mean
+        square error.
+    truth_probability : float or None
+        What the model gave to the truth, a mean over seeds.
+    properties : mapping of str to float, str or None
+    """
+
+    id: str
+    group: Any
+    truth: Any
+    answer: Any
+    error: float
+    truth_probability: float | None
+    properties: Mapping[str, Known]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain Python objects: a row of a table, properties as columns."""
+        own = {name: value for name, value in vars(self).items() if name != "properties"}
+        return {**own, **self.properties}
+
+
+@dataclass(frozen=True)
+class Share:
+    """The pieces that have something in common.
+
+    Attributes
+    ----------
+    value : str
+        What they have: a word, or a range of numbers.
+    n : int
+        How many they are.
+    error : Interval
+        Mean of their errors; groups are resampled.
+    """
+
+    value: str
+    n: int
+    error: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain Python objects, ready for JSON."""
+        return {"value": self.value, "n": self.n, "error": self.error.to_dict()}
+
+
+@dataclass(frozen=True, eq=False)
+class Mistakes:
+    """Where a model is wrong; `find_mistakes` makes it.
+
+    Attributes
+    ----------
+    name : str
+        Of the model.
+    measure : str
+        What an error is, in words.
+    pieces : tuple of Piece
+        All that were tested, the worst first.
+    confused : tuple of (truth, answer, count)
+        Classes taken for another, over all seeds, the most frequent first.
+    shares : mapping of str to tuple of Share
+        By property: how wrong the model is about pieces that have this or that.
+    """
+
+    name: str
+    measure: str
+    pieces: tuple[Piece, ...]
+    confused: tuple[tuple[Any, Any, int], ...]
+    shares: Mapping[str, tuple[Share, ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain Python objects, ready for JSON."""
+        return {
+            "name": self.name,
+            "measure": self.measure,
+            "pieces": [piece.to_dict() for piece in self.pieces],
+            "confused": [list(pair) for pair in self.confused],
+            "shares": {
+                name: [share.to_dict() for share in own] for name, own in self.shares.items()
+            },
+        }
+
+    def __str__(self) -> str:
+        wrong = [piece for piece in self.pieces if piece.error > 0]
+        lines = [
+            f"{printable(self.name)}: {len(wrong):,} of {len(self.pieces):,} pieces with errors "
+            f"({self.measure})"
+        ]
+        for name, own in self.shares.items():
+            lines.append(f"  by {printable(name, 40)}")
+            lines += [
+                f"    {printable(share.value, 24):24}  {share.n:5,}  {share.error}" for share in own
+            ]
+        if self.confused:
+            lines.append("  taken for another")
+            lines += [
+                f"    {printable(truth, 24)} for {printable(answer, 24)}: {count:,}"
+                for truth, answer, count in self.confused[:6]
+            ]
+        lines.append("  the worst pieces")
+        for piece in wrong[:10]:
+            known = ", ".join(
+                f"{name} {_told(value)}"
+                for name, value in piece.properties.items()
+                if value is not None
+            )
+            lines.append(f"    {printable(piece.id, 48)}  {piece.error:.2f}  {printable(known)}")
+        return "\n".join(lines)
+
+
+def describe_track(track: Any) -> dict[str, Known]:
+    """Return length, tempo, mode and instrumentation of a track, as far as they can be told.
+
+    Parameters
+    ----------
+    track : Track, or anything that stands for one
+
+    Returns
+    -------
+    dict
+        ``length`` in seconds; ``tempo`` in beats a minute, ``mode``, and ``instrument``, the family
+        that sounds longest, of notes. Sound alone tells its length; words tell nothing.
+
+    Raises
+    ------
+    ChordmerError
+        If a source cannot be read.
+
+    Examples
+    --------
+    >>> import chordmer
+    >>> described = describe_track(chordmer.example())
+    >>> described["mode"], described["instrument"]
+    ('minor', 'piano')
+    """
+    track = as_track(track)
+    nothing: dict[str, Known] = dict.fromkeys(("length", "tempo", "mode", "instrument"))
+    if track.symbolic is not None:
+        piece = read_symbolic(track)
+        tempo, key = estimate_tempo(piece), estimate_key(piece, durations="sec")
+        return {
+            "length": piece.duration,
+            "tempo": tempo.bpm if tempo.confidence > 0 else None,
+            "mode": key.mode if key.strength > 0 else None,
+            "instrument": _instrument(piece),
+        }
+    if track.audio is not None:
+        samples, rate = read_audio(track, sr=None)
+        return {**nothing, "length": len(samples) / rate}
+    return nothing
+
+
+def _instrument(piece: Symbolic) -> str | None:
+    notes = piece.pitched
+    if not len(notes):
+        return "drums" if len(piece.notes) else None
+    families = notes["program"].astype(np.intp) // 8
+    sounding = np.bincount(families, weights=notes["duration_sec"], minlength=len(INSTRUMENTS))
+    return INSTRUMENTS[int(sounding.argmax())]
+
+
+def find_mistakes(
+    evaluation: Evaluation,
+    tracks: Sequence[Any] | None = None,
+    *,
+    properties: Mapping[str, Sequence[Known]] | None = None,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+    random_state: int = 0,
+) -> Mistakes:
+    """Return which pieces a model is wrong about, and what they have in common.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    tracks : sequence of Track, optional
+        Those that were evaluated, in their order: their length, tempo, mode and instrumentation
+        are listened to.
+    properties : mapping of str to sequence, optional
+        Other things known of each piece, as ``{"style": [...]}``; None where unknown.
+    n_resamples, level, random_state
+        As in `Evaluation.metrics`.
+
+    Returns
+    -------
+    Mistakes
+        Numbers are told by thirds. Many properties looked at show one that stands out by chance.
+
+    Raises
+    ------
+    ValueError
+        If there is not one track, or one property, a piece.
+    ChordmerError
+        If a source cannot be read.
+    """
+    n = len(evaluation.y) if evaluation.songs is None else int(evaluation.songs.max()) + 1
+    for what, column in {"tracks": tracks, **(properties or {})}.items():
+        if column is not None and len(column) != n:
+            raise ValueError(f"{what} should be one a piece, {n}, not {len(column)}")
+    rows, errors, sure = _errors(evaluation)
+    columns: dict[str, list[Known]] = {}
+    if evaluation.classes is not None:
+        columns["class"] = [printable(label) for label in evaluation.y[rows].tolist()]
+    if tracks is not None:
+        described = [describe_track(tracks[row]) for row in rows]
+        columns.update({name: [one[name] for one in described] for name in described[0]})
+    for name, column in (properties or {}).items():
+        columns[name] = [column[row] for row in rows]
+    if evaluation.ids is not None:
+        ids = evaluation.ids
+    else:
+        ids = tuple(map(str, range(n)) if tracks is None else (as_track(t).id for t in tracks))
+    codes = _codes(evaluation, rows)
+    options = {"n_resamples": n_resamples, "random_state": random_state}
+    shares = {
+        name: _shares(column, errors, codes, level, options) for name, column in columns.items()
+    }
+    pieces = [
+        Piece(
+            ids[row],
+            evaluation.group_names[code],
+            *_truth_and_answer(evaluation, row),
+            float(error),
+            None if sure is None else float(sure[place]),
+            {name: column[place] for name, column in columns.items() if name != "class"},
+        )
+        for place, (row, code, error) in enumerate(zip(rows.tolist(), codes, errors))
+    ]
+    # Of equally wrong answers those come first that were given with more confidence.
+    pieces.sort(key=lambda piece: (-piece.error, piece.truth_probability or 0.0))
+    labels = evaluation.classes is not None
+    return Mistakes(
+        evaluation.name,
+        "share of seeds with a wrong answer" if labels else "root mean square error",
+        tuple(pieces),
+        _confused(evaluation),
+        {name: own for name, own in shares.items() if own},
+    )
+
+
+def _errors(evaluation: Evaluation) -> tuple[Codes, Floats, Floats | None]:
+    """Return the pieces that were tested, the error of each, and what their truth was given."""
+    found: dict[int, list[float]] = {}
+    sure: dict[int, list[float]] = {}
+    for seed in evaluation.seeds:
+        rows, predictions, shares = evaluation.out_of_fold(seed)
+        if evaluation.songs is not None:
+            rows, songs = evaluation.song_metrics(seed)
+            errors = songs["rmse"] ** 2
+        elif evaluation.classes is None:
+            square = (predictions - evaluation.y[rows]) ** 2
+            errors = square.reshape(len(rows), -1).mean(axis=1)
+        else:
+            errors = (predictions != evaluation.y[rows]).astype(np.float64)
+        for place, row in enumerate(rows.tolist()):
+            found.setdefault(row, []).append(float(errors[place]))
+            if shares is not None and evaluation.classes is not None:
+                column = np.searchsorted(evaluation.classes, evaluation.y[row])
+                sure.setdefault(row, []).append(float(shares[place, column]))
+    order = sorted(found)
+    means = np.array([np.mean(found[row]) for row in order])
+    if evaluation.classes is None:
+        means = np.sqrt(means)
+    given = np.array([np.mean(sure[row]) for row in order]) if sure else None
+    return np.array(order, dtype=np.intp), means, given
+
+
+def _codes(evaluation: Evaluation, pieces: Codes) -> Codes:
+    if evaluation.songs is None:
+        return evaluation.codes[pieces]
+    first = np.unique(evaluation.songs, return_index=True)[1]
+    return evaluation.codes[first[pieces]]
+
+
+def _truth_and_answer(evaluation: Evaluation, row: int) -> tuple[Any, Any]:
+    if evaluation.songs is not None:
+        return None, None
+    for result in evaluation.results:
+        place = np.flatnonzero(result.fold.test == row)
+        if len(place):
+            return evaluation.y[row].tolist(), result.predictions[place[0]].tolist()
+    raise AssertionError("a piece that was tested is in some fold")
+
+
+def _confused(evaluation: Evaluation) -> tuple[tuple[Any, Any, int], ...]:
+    if evaluation.classes is None:
+        return ()
+    names = evaluation.classes.tolist()
+    pairs = [
+        (names[truth], names[answer], int(count))
+        for (truth, answer), count in np.ndenumerate(evaluation.confusion())
+        if truth != answer and count
+    ]
+    return tuple(sorted(pairs, key=lambda pair: -pair[2]))
+
+
+def _shares(
+    column: list[Known], errors: Floats, codes: Codes, level: float, options: Mapping[str, int]
+) -> tuple[Share, ...]:
+    values, masks = _parts(column)
+    if not values:
+        return ()
+
+    def statistic(weights: Floats) -> dict[str, float]:
+        totals = masks @ weights
+        sums = masks @ (weights * errors)
+        return {
+            value: float(top / total) if total else float("nan")
+            for value, top, total in zip(values, sums, totals)
+        }
+
+    draws = bootstrap(statistic, codes, **options)
+    return tuple(
+        Share(
+            value,
+            int(mask.sum()),
+            interval_of(mean_of_known(errors[mask]), draws[value], level),
+        )
+        for value, mask in zip(values, masks)
+    )
+
+
+def _parts(column: list[Known]) -> tuple[list[str], NDArray[np.bool_]]:
+    """Return what pieces may have in common, and which have it, shape (values, n)."""
+    numbers = [v for v in column if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    if numbers and len(numbers) == sum(value is not None for value in column):
+        known = np.array([np.nan if value is None else value for value in column], np.float64)
+        low, high = np.nanquantile(known, [1 / 3, 2 / 3])
+        parts = {
+            f"up to {low:.4g}": known <= low,
+            f"{low:.4g} to {high:.4g}": (known > low) & (known <= high),
+            f"above {high:.4g}": known > high,
+        }
+        parts = {value: mask for value, mask in parts.items() if mask.any()}
+    else:
+        words = np.array([None if value is None else str(value) for value in column], dtype=object)
+        counted: dict[str, int] = {}
+        for word in words:
+            if word is not None:
+                counted[word] = counted.get(word, 0) + 1
+        frequent = sorted(counted, key=lambda word: (-counted[word], word))[:_MOST_VALUES]
+        parts = {word: words == word for word in sorted(frequent)}
+    return list(parts), np.array(list(parts.values()), dtype=bool).reshape(len(parts), len(column))
+
+
+def _told(value: Known) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
