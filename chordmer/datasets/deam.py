@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing, natural
 from chordmer.datasets.dataset import About, Dataset
-from chordmer.datasets.mediaeval import NINE_POINTS, group_of, mend, read_curves, samples
-from chordmer.datasets.ratings import RatedCurve
+from chordmer.datasets.mediaeval import NINE_POINTS, Samples, group_of, mend, read_curves
+from chordmer.datasets.ratings import Floats, RatedCurve
 from chordmer.datasets.table import Row, Table
 from chordmer.track import AUDIO_SUFFIXES, Track
 
@@ -176,11 +175,15 @@ def _with_spread(folder: Path, song: str, curve: RatedCurve) -> RatedCurve:
         path = folder / name / f"{song}.csv"
         if path.exists():
             table = Table(path, [], ragged=True)
-            std[name] = _spread([samples(table, row) for row in table.rows], curve.times)
+            std[name] = _spread(Samples.of(table, table.rows).at(curve.times))
     return RatedCurve(curve.times, curve.valence, curve.arousal, std)
 
 
-def _spread(raters: list[dict[float, float]], times: Iterable[float]) -> np.ndarray:
+def _spread(raters: list[Floats]) -> Floats:
     """Return the standard deviation over raters at each time; NaN where fewer than two rated."""
-    at = ([rated[time] for rated in raters if time in rated] for time in times)
-    return np.array([np.std(values) if len(values) > 1 else np.nan for values in at])
+    rated = np.array(raters)
+    known = np.isfinite(rated)
+    n = known.sum(axis=0)
+    mean = np.where(known, rated, 0).sum(axis=0) / np.maximum(n, 1)
+    variance = np.where(known, rated - mean, 0) ** 2
+    return np.where(n > 1, np.sqrt(variance.sum(axis=0) / np.maximum(n, 1)), np.nan)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,10 @@ from chordmer.datasets.ratings import Floats, RatedCurve, Scale
 from chordmer.datasets.table import Row, Table
 from chordmer.errors import ChordmerWarning, printable
 
-__all__ = ["NINE_POINTS", "UNIT", "curves_exchanged", "group_of", "mend", "read_curves", "samples"]
+__all__ = ["NINE_POINTS", "Samples", "curves_exchanged", "group_of", "mend", "read_curves"]
 
-#: The scale of static ratings, and that of the curves.
+#: The scale of static ratings; that of the curves is -1 to 1.
 NINE_POINTS = Scale(1, 9)
-UNIT = Scale(-1, 1)
 
 #: Fewer songs say too little about which column is which.
 _FEWEST = 8
@@ -31,19 +31,34 @@ def group_of(song: str) -> str:
     return f"mediaeval-{song}"
 
 
-def samples(table: Table, row: Row) -> dict[float, float]:
-    """Return the numbers in a row's columns ``sample_15000ms``, by time in seconds."""
-    return {
-        time: value
-        for name in table.columns
-        if (time := _time(name)) is not None
-        and np.isfinite(value := row.number_in(name, unknown=True))
-    }
+@dataclass(frozen=True)
+class Samples:
+    """Numbers at moments: a table's columns ``sample_15000ms``.
 
+    Attributes
+    ----------
+    times : ndarray of float64, shape (t,)
+        In seconds, ascending.
+    rows : list of ndarray of float64, shape (t,)
+        Of each row of the table; NaN where a cell is empty.
+    """
 
-def _time(column: str) -> float | None:
-    named = re.fullmatch(r"sample_(\d{1,9})ms", column)
-    return None if named is None else int(named[1]) / 1000
+    times: Floats
+    rows: list[Floats]
+
+    @classmethod
+    def of(cls, table: Table, rows: Iterable[Row]) -> Samples:
+        """Return what these rows of a table hold."""
+        named = {name: re.fullmatch(r"sample_(\d{1,9})ms", name) for name in table.columns}
+        moments = {int(found[1]): name for name, found in named.items() if found}
+        names = [moments[moment] for moment in sorted(moments)]
+        return cls(np.array(sorted(moments)) / 1000, [row.numbers(names) for row in rows])
+
+    def at(self, times: Floats) -> list[Floats]:
+        """Return the rows at other times, NaN where these were not sampled."""
+        place = {time: at for at, time in enumerate(self.times.tolist())}
+        places = np.array([place.get(time, -1) for time in times.tolist()], dtype=np.intp)
+        return [np.append(row, np.nan)[places] for row in self.rows]
 
 
 def read_curves(
@@ -64,33 +79,36 @@ def read_curves(
     dict of str to RatedCurve
         By song. Moments that only one of the two tables rates are left out.
     """
-    means = {name: _series(path) for name, path in (("valence", valence), ("arousal", arousal))}
-    spreads = {name: _series(path) for name, path in spread.items() if path is not None}
-    found: dict[str, RatedCurve] = {}
+    songs, valences = _by_song(valence)
+    others, arousals = _by_song(arousal)
+    aside = dict(zip(others, arousals.at(valences.times)))
+    spreads = {
+        name: dict(zip(found, samples.at(valences.times)))
+        for name, path in spread.items()
+        if path is not None
+        for found, samples in [_by_song(path)]
+    }
+    curves: dict[str, RatedCurve] = {}
     off = 0
-    for song, rated in means["valence"].items():
-        other = means["arousal"].get(song, {})
-        times = sorted(rated.keys() & other.keys())
-        if not times:
+    for song, rated in zip(songs, valences.rows):
+        plane = np.column_stack([rated, aside.get(song, np.full(len(rated), np.nan))])
+        known = np.isfinite(plane).all(axis=1)
+        if not known.any():
             corpus.note("some songs have no curve of both valence and arousal")
             continue
-        plane = np.array([[rated[t], other[t]] for t in times])
-        off += int((np.abs(plane) > 1 + 1e-6).sum())
-        plane = np.clip(plane, -1, 1)
-        std = {
-            name: np.array([series[song].get(t, np.nan) for t in times])
-            for name, series in spreads.items()
-            if song in series
-        }
-        found[song] = RatedCurve(np.array(times), plane[:, 0], plane[:, 1], std)
+        off += int((np.abs(plane[known]) > 1 + 1e-6).sum())
+        plane = np.clip(plane[known], -1, 1)
+        std = {name: series[song][known] for name, series in spreads.items() if song in series}
+        curves[song] = RatedCurve(valences.times[known], plane[:, 0], plane[:, 1], std)
     if off:
         corpus.note(f"{off:,} points of curves lie off the scale from -1 to 1 and were drawn to it")
-    return found
+    return curves
 
 
-def _series(path: Path) -> dict[str, dict[float, float]]:
+def _by_song(path: Path) -> tuple[list[str], Samples]:
     table = Table(path, ["song_id"], ragged=True)
-    return {song: samples(table, row) for song, row in table.by("song_id").items()}
+    rows = table.by("song_id")
+    return list(rows), Samples.of(table, rows.values())
 
 
 def curves_exchanged(

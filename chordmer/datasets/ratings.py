@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from chordmer.emotion import QUADRANTS, valence_arousal
 
-__all__ = ["QUADRANT_SIGNS", "Agreement", "RatedCurve", "Scale", "agreement", "soft_quadrants"]
+__all__ = [
+    "QUADRANT_SIGNS",
+    "Agreement",
+    "Floats",
+    "RatedCurve",
+    "Scale",
+    "agreement",
+    "soft_quadrants",
+]
 
 Floats = NDArray[np.float64]
 

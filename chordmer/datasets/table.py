@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chordmer.errors import DatasetError, LyricsError
 from chordmer.io.encoding import decode
 
@@ -155,13 +158,16 @@ class Table:
 
     def _read(self, width: int) -> Iterator[Row]:
         while (cells := self._next()) is not None:
-            if not any(map(str.strip, cells)):
+            cells = list(map(str.strip, cells))
+            if not any(cells):
                 continue
-            short, long = len(cells) < width, any(map(str.strip, cells[width:]))
-            if (short or long) and not self._ragged:
+            short = len(cells) < width
+            while cells and not cells[-1]:
+                cells.pop()
+            if (short or len(cells) > width) and not self._ragged:
                 how = "fewer" if short else "more"
                 raise self.error(f"has {how} cells than the header", f"row {self._number}")
-            yield Row(self, self._number, [cell.strip() for cell in cells])
+            yield Row(self, self._number, cells)
 
     def by(self, column: str, key: Callable[[str], str] = str) -> dict[str, Row]:
         """Return the rows by what `key` makes of their cell in `column`.
@@ -228,3 +234,16 @@ class Row:
         if not math.isfinite(value):
             raise self.error("should be a number", column, cell)
         return value
+
+    def numbers(self, columns: Sequence[str]) -> NDArray[np.float64]:
+        """Return the cells of neighbouring columns as finite numbers, NaN where unknown."""
+        places = np.array([self.table.columns[column] for column in columns], dtype=np.intp)
+        first = int(places.min(initial=len(self.cells)))
+        cells = self.cells[first:]
+        try:
+            values = np.array([*(float(cell) if cell else math.nan for cell in cells), math.nan])
+        except ValueError:
+            values = np.array([math.inf])
+        if np.isinf(values).any() or "_" in "".join(cells):
+            return np.array([self.number_in(column, unknown=True) for column in columns])
+        return values[np.minimum(places - first, len(cells))]
