@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chordmer.augment import Augmentation
     from chordmer.emotion import Curve, Emotion
     from chordmer.errors import ChordmerError
     from chordmer.examples import example
@@ -23,8 +24,23 @@ if TYPE_CHECKING:
     from chordmer.features.spectrogram import SpectrogramFeatures
     from chordmer.features.symbolic import SymbolicDescriptors
     from chordmer.features.tempo import estimate_tempo
+    from chordmer.fusion import AttentionFusion, EarlyFusion, LateFusion
     from chordmer.io import read_audio, read_lyrics, read_midi, read_score, read_symbolic, render
     from chordmer.models.broad import BroadLearningClassifier, BroadLearningRegressor
+    from chordmer.models.cbsa import CBSAClassifier, CBSARegressor
+    from chordmer.models.cnn import (
+        AC2DConvStatClassifier,
+        AC2DConvStatRegressor,
+        BLSTMRNNClassifier,
+        BLSTMRNNRegressor,
+        ResNetClassifier,
+        ResNetRegressor,
+    )
+    from chordmer.models.cnn_lstm import CNNLSTMClassifier, CNNLSTMRegressor
+    from chordmer.models.fused import FusionClassifier, FusionRegressor
+    from chordmer.models.hybrid import CNNTransformerClassifier, CNNTransformerRegressor
+    from chordmer.models.join import JoinVectors
+    from chordmer.models.late_fusion import LateFusionClassifier, LateFusionRegressor
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
     from chordmer.recognizer import EmotionRecognizer
@@ -33,19 +49,40 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _HOME = {
+    "AC2DConvStatClassifier": "chordmer.models.cnn",
+    "AC2DConvStatRegressor": "chordmer.models.cnn",
+    "AttentionFusion": "chordmer.fusion",
     "AudioDescriptors": "chordmer.features.descriptors",
+    "Augmentation": "chordmer.augment",
+    "BLSTMRNNClassifier": "chordmer.models.cnn",
+    "BLSTMRNNRegressor": "chordmer.models.cnn",
     "BroadLearningClassifier": "chordmer.models.broad",
     "BroadLearningRegressor": "chordmer.models.broad",
+    "CBSAClassifier": "chordmer.models.cbsa",
+    "CBSARegressor": "chordmer.models.cbsa",
+    "CNNLSTMClassifier": "chordmer.models.cnn_lstm",
+    "CNNLSTMRegressor": "chordmer.models.cnn_lstm",
+    "CNNTransformerClassifier": "chordmer.models.hybrid",
+    "CNNTransformerRegressor": "chordmer.models.hybrid",
     "Chord2Vec": "chordmer.features.chord2vec",
     "ChordmerError": "chordmer.errors",
     "Chords": "chordmer.features.chords",
     "Curve": "chordmer.emotion",
     "EGeMAPS": "chordmer.features.egemaps",
+    "EarlyFusion": "chordmer.fusion",
     "Emotion": "chordmer.emotion",
     "EmotionRecognizer": "chordmer.recognizer",
     "Frames": "chordmer.track",
+    "FusionClassifier": "chordmer.models.fused",
+    "FusionRegressor": "chordmer.models.fused",
     "GammatoneFeatures": "chordmer.features.gammatone",
+    "JoinVectors": "chordmer.models.join",
+    "LateFusion": "chordmer.fusion",
+    "LateFusionClassifier": "chordmer.models.late_fusion",
+    "LateFusionRegressor": "chordmer.models.late_fusion",
     "LyricEmbedding": "chordmer.features.lyrics",
+    "ResNetClassifier": "chordmer.models.cnn",
+    "ResNetRegressor": "chordmer.models.cnn",
     "ResidualPhaseMFCC": "chordmer.features.mfcc_rp",
     "SpectrogramFeatures": "chordmer.features.spectrogram",
     "Symbolic": "chordmer.notes",
@@ -66,19 +103,40 @@ _HOME = {
 }
 
 __all__ = [
+    "AC2DConvStatClassifier",
+    "AC2DConvStatRegressor",
+    "AttentionFusion",
     "AudioDescriptors",
+    "Augmentation",
+    "BLSTMRNNClassifier",
+    "BLSTMRNNRegressor",
     "BroadLearningClassifier",
     "BroadLearningRegressor",
+    "CBSAClassifier",
+    "CBSARegressor",
+    "CNNLSTMClassifier",
+    "CNNLSTMRegressor",
+    "CNNTransformerClassifier",
+    "CNNTransformerRegressor",
     "Chord2Vec",
     "ChordmerError",
     "Chords",
     "Curve",
     "EGeMAPS",
+    "EarlyFusion",
     "Emotion",
     "EmotionRecognizer",
     "Frames",
+    "FusionClassifier",
+    "FusionRegressor",
     "GammatoneFeatures",
+    "JoinVectors",
+    "LateFusion",
+    "LateFusionClassifier",
+    "LateFusionRegressor",
     "LyricEmbedding",
+    "ResNetClassifier",
+    "ResNetRegressor",
     "ResidualPhaseMFCC",
     "SpectrogramFeatures",
     "Symbolic",

@@ -74,7 +74,8 @@ def emotion_of(
     model: EmotionRecognizer, track: Track, *, window: float | None, hop: float
 ) -> Emotion:
     """Return what `track` expresses; see `EmotionRecognizer.predict_emotion`."""
-    quadrants, plane = placed(model, model._answers([track]))
+    answers = model._answers([track])
+    quadrants, plane = placed(model, answers)
     heard = tuple(m for m in model.hearing_.modalities if has(track, m))
     return Emotion(
         source=_name(track),
@@ -85,6 +86,11 @@ def emotion_of(
         modalities=heard,
         model=model_name(model),
         warnings=read_symbolic(track).report.warnings if "symbolic" in heard else (),
+        dimensions={
+            name: float(value)
+            for name, value in zip(Target.of(model.target).dimensions, answers[0])
+            if name not in ("valence", "arousal")
+        },
     )
 
 
@@ -128,18 +134,15 @@ def model_name(model: EmotionRecognizer) -> str:
 
 def _course(model: EmotionRecognizer, track: Track, window: float | None, hop: float) -> Curve:
     if window is None:
-        windows, quadrants, plane = None, np.zeros((0, 4)), np.zeros((0, 2))
+        times = ends = np.zeros(0)
+        heard = []
     else:
-        windows = cut(track, window=window, hop=hop)
-        quadrants, plane = placed(model, model._answers(windows.tracks, remember=False))
-    none = np.zeros(0)
-    return Curve(
-        none if windows is None else windows.times,
-        none if windows is None else windows.ends,
-        quadrants,
-        plane[:, 0],
-        plane[:, 1],
-    )
+        windows = cut(track, model.hearing_.modalities, window=window, hop=hop)
+        heard = model.hearing_.hear(windows.tracks, strict=False)
+        kept = [i for i, found in enumerate(heard) if found]
+        times, ends = windows.times[kept], windows.ends[kept]
+    quadrants, plane = placed(model, model._judge([found for found in heard if found]))
+    return Curve(times, ends, quadrants, plane[:, 0], plane[:, 1])
 
 
 def _name(track: Track) -> str:

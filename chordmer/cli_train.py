@@ -152,7 +152,7 @@ def _judge(
     model: EmotionRecognizer, manifest: Manifest, y: NDArray[Any], held: Sequence[int]
 ) -> None:
     """Print how well the model does on the tracks held out."""
-    from chordmer.recognizer import groups_of
+    from chordmer.songs import groups_of
     from chordmer.targets import Target
 
     tracks, truth = [manifest.tracks[i] for i in held], y[list(held)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,8 @@ class Emotion:
         Name and version of the model.
     warnings : tuple of str
         What was assumed, repaired or doubtful, in sentences.
+    dimensions : mapping of str to float
+        What else the model was trained to tell, such as dominance, on the scale of its training.
     """
 
     source: str
@@ -137,6 +139,7 @@ class Emotion:
     modalities: tuple[str, ...]
     model: str
     warnings: tuple[str, ...] = ()
+    dimensions: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def quadrant(self) -> str:
@@ -157,11 +160,15 @@ class Emotion:
             "valence": round(self.valence, 4),
             "arousal": round(self.arousal, 4),
             "scale": [-1, 1],
+            **({"dimensions": self._others()} if self.dimensions else {}),
             "curve": self.curve.to_dict(),
             "modalities": list(self.modalities),
             "model": self.model,
             "warnings": list(self.warnings),
         }
+
+    def _others(self) -> dict[str, float]:
+        return {name: round(value, 4) for name, value in self.dimensions.items()}
 
     def __repr__(self) -> str:
         return (
@@ -177,6 +184,7 @@ class Emotion:
             printable(self.source),
             f"  {self.quadrant} {QUADRANTS[self.quadrant]}: {self.probability:.2f}   ({others})",
             f"  valence {self.valence:+.2f}   arousal {self.arousal:+.2f}   (from -1 to +1)",
+            *(f"  {printable(name)} {value:.2f}" for name, value in self.dimensions.items()),
             f"  heard from: {', '.join(self.modalities)}   model: {self.model}",
         ]
         lines += [f"  note: {printable(warning, 400)}" for warning in self.warnings]

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -27,11 +27,11 @@ from chordmer.features.embedding_cache import content_key
 from chordmer.io import read_symbolic
 from chordmer.notes import Symbolic
 
-__all__ = ["FeatureCache", "code_key", "extractor_key", "source_key"]
+__all__ = ["FeatureCache", "code_key", "extractor_key", "shared_cache", "source_key"]
 
 _HERE = Path(__file__).parent
 #: What features are made of; the rest of chordmer may change without a feature changing.
-_CODE = ("features", "io", "notes.py", "track.py")
+_CODE = ("features", "io", "augment", "notes.py", "track.py")
 #: A file changed less than so many seconds ago may change again without its time telling.
 _SETTLED = 2.0
 _MOST_FILES = 1 << 16
@@ -131,6 +131,16 @@ class FeatureCache:
         values.flags.writeable = False
         found: NDArray[np.float32] = values
         return found
+
+
+def shared_cache(folder: str | os.PathLike[str] | None) -> FeatureCache:
+    """Return the one cache of this process for `folder`, or for memory alone."""
+    return _shared(None if folder is None else os.fspath(folder))
+
+
+@cache
+def _shared(folder: str | None) -> FeatureCache:
+    return FeatureCache(folder)
 
 
 def _digest(key: bytes, values: NDArray[np.float32]) -> NDArray[np.uint8]:

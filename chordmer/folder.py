@@ -15,6 +15,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
+import operator
 import os
 import secrets
 import shutil
@@ -61,6 +63,8 @@ KINDS = (
     "CNNTransformerClassifier",
     "CNNTransformerRegressor",
     "Chord2Vec",
+    "ClassicClassifier",
+    "ClassicRegressor",
     "EmotionRecognizer",
     "FusionClassifier",
     "FusionRegressor",
@@ -70,6 +74,11 @@ KINDS = (
     "LateFusionRegressor",
     "MCCBL",
     "MCCLSTM",
+    "MultiSpecBiLSTM",
+    "MultiSpecClassifier",
+    "MultiSpecRegressor",
+    "MultiSpecSpectrogramClassifier",
+    "MultiSpecSpectrogramRegressor",
     "RCNNBL",
     "RCNNLSTM",
     "ResNetClassifier",
@@ -171,10 +180,9 @@ def load_folder(
     _check_listing(folder)
     manifest = _decode_manifest(folder / _MANIFEST, kind)
     file = folder / _ARRAYS
-    listed = manifest.pop("files")
-    data = _read(file, max_bytes, _listed_size(listed))
+    data = _read(file, max_bytes, _promised_size(manifest))
     found = {_ARRAYS: _fingerprint(data)}
-    if found != listed:
+    if found != manifest.pop("files"):
         raise ModelError("is damaged or swapped", source=file, stage="hash", value=found)
     arrays = _decode_arrays(file, data)
     described = _describe(arrays)
@@ -328,13 +336,20 @@ def _check_listing(folder: Path) -> None:
         raise ModelError("files are missing or added", source=folder, stage="folder", value=odd)
 
 
-def _listed_size(listed: Any) -> int:
-    """Return the size of the arrays in a manifest's list of files; -1, which none has, if odd."""
+def _promised_size(manifest: Mapping[str, Any]) -> int:
+    """Return how large the arrays file is by its manifest; -1, which none is, if that is odd.
+
+    It must be what its arrays take, and a header: a large file of anything else is not even read.
+    """
     try:
-        size = listed[_ARRAYS]["size"]
-    except (KeyError, TypeError):
+        size = manifest["files"][_ARRAYS]["size"]
+        total = sum(
+            np.dtype(str(array["dtype"])).itemsize * math.prod(map(operator.index, array["shape"]))
+            for array in manifest["arrays"].values()
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
         return -1
-    return size if type(size) is int else -1
+    return size if type(size) is int and 0 <= size - total <= _MAX_HEADER + 8 else -1
 
 
 def _read(path: Path, limit: int, size: int | None = None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from chordmer.augment import Variation
 from chordmer.errors import ChordmerError, MissingModalityError
 from chordmer.feature_cache import FeatureCache, extractor_key, source_key
 from chordmer.features.embedding_cache import content_key
@@ -83,19 +84,23 @@ class Hearing:
     extractors : tuple of (str, estimator)
     vectors : frozenset of str
         The extractors that give one vector a track; the others give frames.
-    keys : tuple of bytes
-        What each extractor has become, for the cache.
     """
 
     extractors: tuple[tuple[str, Any], ...]
     vectors: frozenset[str]
-    keys: tuple[bytes, ...]
+    _keys: dict[str, bytes] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, extractors: Iterable[tuple[str, Any]], vectors: Collection[str]) -> Hearing:
         """Return the hearing of extractors that are fitted already."""
         pairs = tuple(extractors)
-        return cls(pairs, frozenset(vectors), tuple(extractor_key(e) for _, e in pairs))
+        return cls(pairs, frozenset(vectors) & {name for name, _ in pairs})
+
+    def _key(self, name: str) -> bytes:
+        """Return what an extractor has become, for the cache; asked for when it first listens."""
+        if name not in self._keys:
+            self._keys[name] = extractor_key(dict(self.extractors)[name])
+        return self._keys[name]
 
     @classmethod
     def fit(
@@ -131,7 +136,12 @@ class Hearing:
         return tuple(dict.fromkeys(extractor.modality for _, extractor in self.extractors))
 
     def hear(
-        self, tracks: Sequence[Track], cache: FeatureCache | None, *, verbose: bool = False
+        self,
+        tracks: Sequence[Track],
+        cache: FeatureCache | None = None,
+        *,
+        strict: bool = True,
+        verbose: bool = False,
     ) -> list[Heard]:
         """Return the features of each track.
 
@@ -140,19 +150,27 @@ class Hearing:
         tracks : sequence of Track
         cache : FeatureCache, optional
             Where features are looked for first and kept afterwards.
+        strict : bool, default True
+            Whether a track that nothing is heard of is an error; otherwise it is given ``{}``.
         verbose : bool, default False
             Whether a line on standard error counts the tracks.
 
         Raises
         ------
         MissingModalityError
-            If a track has nothing that any extractor works on.
+            If `strict`, and a track has nothing that any extractor works on.
         ChordmerError
             If a source cannot be read.
         """
         heard: list[Heard] = []
         for start in range(0, len(tracks), _BATCH):
             heard += self._hear(tracks[start : start + _BATCH], cache)
+            for track, found in zip(tracks[start:], heard[start:] if strict else ()):
+                if not found:
+                    raise MissingModalityError(
+                        f"nothing to listen to: the model works on {', '.join(self.modalities)}",
+                        source=track.id,
+                    )
             if verbose:
                 done = len(heard)
                 end = "\n" if done == len(tracks) else ""
@@ -161,10 +179,13 @@ class Hearing:
 
     def _hear(self, tracks: Sequence[Track], cache: FeatureCache | None) -> list[Heard]:
         heard: list[Heard] = [{} for _ in tracks]
-        for (name, extractor), key in zip(self.extractors, self.keys):
+        for name, extractor in self.extractors:
             rows = [i for i, track in enumerate(tracks) if has(track, extractor.modality)]
             form = "vector" if name in self.vectors else "frames"
-            keys = {i: _feature_key(tracks[i], extractor, key, form) for i in rows if cache}
+            keys = {}
+            if cache and rows:
+                key = self._key(name)
+                keys = {i: _feature_key(tracks[i], extractor, key, form) for i in rows}
             for i in rows:
                 if cache and (values := cache.get(keys[i])) is not None:
                     heard[i][name] = values
@@ -175,12 +196,6 @@ class Hearing:
                 # A piece without a chord has no frame of chords: there is nothing to hear.
                 if not len(heard[i][name]):
                     del heard[i][name]
-        for track, found in zip(tracks, heard):
-            if not found:
-                raise MissingModalityError(
-                    f"nothing to listen to: the model works on {', '.join(self.modalities)}",
-                    source=track.id,
-                )
         return heard
 
 
@@ -196,9 +211,14 @@ def _extract(extractor: Any, form: str, tracks: list[Track]) -> list[NDArray[np.
 
 
 def _feature_key(track: Track, extractor: Any, key: bytes, form: str) -> bytes:
+    change = ""
+    if isinstance(track, Variation):
+        # What it is made of is known more quickly than what it becomes.
+        change, track = repr(track.change), track.original
     source = track.source(extractor.modality)
     # Where lyrics are missing, the words in the symbolic source stand for them.
-    return content_key(key, form, source_key(track.symbolic if source is None else source))
+    source = track.symbolic if source is None else source
+    return content_key(key, form, change, source_key(source))
 
 
 def has(track: Track, modality: str) -> bool:

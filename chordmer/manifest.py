@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,8 +40,9 @@ _SPLITS = {
     "validation": "valid",
     "test": "test",
 }
-#: A cell that begins so is a formula to a spreadsheet, once a report repeats it.
-_FORMULA = ("=", "+", "-", "@", "\t")
+#: A cell like this does something in a spreadsheet, once a report repeats it. Many ids begin with a
+#: hyphen; after that only a call, a pipe or a reference could do harm.
+_FORMULA = re.compile(r"[=@]|[+-].*[(|!]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +95,8 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     -----
     The separator is the one of ``,``, ``;`` and the tab that the header holds most of; after ``;``
     a decimal comma is understood. The encoding is UTF-8, or UTF-16 with its mark, as spreadsheets
-    write them. Rows without any text are passed over. Ids, labels and groups may not begin with
-    ``=``, ``+``, ``-`` or ``@``: spreadsheets take these for formulas when they open a report.
+    write them. Rows without any text are passed over. Ids, labels and groups may not be formulas,
+    which begin with ``=`` or ``@``: a spreadsheet would run them when it opens a report.
     """
     path = Path(path)
     table = _Table(path, _read_text(path))
@@ -223,7 +225,7 @@ class _Row:
         cell = self.cells[column]
         if not cell:
             raise self.error("is empty", column)
-        if cell.startswith(_FORMULA):
+        if _FORMULA.match(cell):
             raise self.error("would be a formula in a spreadsheet", column, cell)
         if not cell.isprintable():
             raise self.error("holds characters that cannot be printed", column, cell)

@@ -55,6 +55,8 @@ _MOST = {
     **dict.fromkeys(("n_fft", "max_length", "batch_size", "win_length", "hop_length"), 1 << 16),
 }
 _MOST_OTHERWISE = 1 << 20
+#: What `fit` of an extractor does not look at, as only its `frames` use it.
+_POSITIVE = ("hop", "sr", "window", "window_seconds")
 _MOST_PARTS = 256
 _LONGEST = 4096
 #: How and with what this machine works is not for a file to say.
@@ -176,7 +178,8 @@ def _check_plain(name: str, value: Any) -> None:
         most = _MOST.get(name, _MOST_OTHERWISE)
         _require(math.isfinite(value), f"{name} is not finite")
         if name != "random_state":
-            _require(abs(value) <= most, f"{name}={value:g} is beyond {most}")
+            _require(abs(value) <= most, f"{name}={value} is beyond {most}")
+        _require(value > 0 or name not in _POSITIVE, f"{name}={value} is not positive")
     else:
         _require(value is None or isinstance(value, bool), f"{name} is no plain value")
 

@@ -46,9 +46,48 @@ FEATURES: Mapping[str, Callable[..., Any]] = {
 
 
 def _default(regression: bool) -> dict[str, Any]:
-    """Whatever of notes, chords, sound and words a track has, into a Broad Learning System."""
+    """Whatever a track has of notes, chords, sound and words, into a Broad Learning System."""
     return {"extractors": ["symbolic", "chord2vec", "descriptors", "lyrics"], "fusion": "early"}
 
 
+def _multispec(regression: bool) -> dict[str, Any]:
+    """Gammatone and MF_RP frames of 25 s through MULTISPEC-DNN, and the vector of the chords.
+
+    The network and its inputs are the paper's. Chords are those of ``FEATURES["chord2vec"]``, which
+    tell quadrants better than the published spelling. For dimensions, which the paper does not
+    know, a linear layer takes the place of the Broad Learning System.
+    """
+    kind = "MultiSpecRegressor" if regression else "MultiSpecClassifier"
+    return {
+        "extractors": [
+            ("gtf", FEATURES["gtf"](duration=_SECONDS)),
+            ("mf_rp", FEATURES["mf_rp"](duration=_SECONDS)),
+            "chord2vec",
+        ],
+        "classifier": _make("models.multispec", kind),
+        "vectors": ["chord2vec"],
+        "calibration": 0,
+    }
+
+
+def _cbsa(regression: bool) -> dict[str, Any]:
+    """Descriptors every half second through CNN, BiLSTM and self-attention.
+
+    The paper's 94 columns are 88 of eGeMAPS and its own. eGeMAPS is free for research only, so
+    chordmer's own descriptors stand in: 57 columns. Who may use openSMILE asks for the paper's:
+    ``recipe("cbsa", extractors=["egemaps", AudioDescriptors(columns=CBSA_COLUMNS)])``.
+    """
+    return {
+        "extractors": ["descriptors"],
+        "classifier": _make("models.cbsa", "CBSARegressor" if regression else "CBSAClassifier"),
+        "calibration": 0,
+    }
+
+
 #: Parameters of `EmotionRecognizer` by the recipe's name; each is told whether it is to regress.
-RECIPES: Mapping[str, Callable[[bool], dict[str, Any]]] = {"default": _default}
+#: The networks are not calibrated: that would train them twice and more.
+RECIPES: Mapping[str, Callable[[bool], dict[str, Any]]] = {
+    "cbsa": _cbsa,
+    "default": _default,
+    "multispec": _multispec,
+}

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.model_selection import GroupKFold
 from sklearn.utils import ClassifierTags, RegressorTags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from chordmer.augment import Augmentation
+from chordmer.calibration import held_out, temperature
 from chordmer.emotion import Emotion
-from chordmer.feature_cache import FeatureCache
+from chordmer.feature_cache import shared_cache
 from chordmer.folder import load_folder, save_folder
+from chordmer.heads import FUSIONS, log_scores, make_head, vector_names
 from chordmer.hearing import Heard, Hearing, named_extractors, seed
 from chordmer.models.inference import softmax
-from chordmer.models.temperature import best_temperature, log_losses
 from chordmer.recipes import FEATURES, RECIPES
+from chordmer.songs import groups_of, pool_songs
 from chordmer.targets import Target
 from chordmer.track import Track, as_track
 
-__all__ = ["FEATURES", "EmotionRecognizer", "pool_songs"]
+__all__ = ["FEATURES", "EmotionRecognizer"]
 
-_FUSIONS = ("early", "late", "attention")
-_LEAST = 1e-9
 #: Largest arrays of a saved recogniser: no recipe comes near.
 _MOST_BYTES = 1 << 29
 
@@ -51,8 +51,8 @@ class EmotionRecognizer(BaseEstimator):
         ``fusion`` is given this one; the others have their own way and want ``"early"``.
     classifier : estimator, optional
         A scikit-learn classifier (regressor, for dimensions), or an estimator of sequences from
-        `chordmer.models`. By default a Broad Learning System, and for ``"attention"`` a network
-        with that fusion.
+        `chordmer.models`. By default a Broad Learning System with ``alpha=10``, and for
+        ``"attention"`` a network with that fusion.
     target : str, sequence of str or mapping of str to str, default "quadrant"
         ``"quadrant"``: y is ``"Q1"`` to ``"Q4"``. Any other word is dimensions joined by ``_``,
         such as ``"valence_arousal"`` or ``"valence_arousal_dominance"``: y is a number for each,
@@ -67,13 +67,16 @@ class EmotionRecognizer(BaseEstimator):
         Folds that are held out in turn, by the tracks' groups, to learn how far the answers can be
         trusted: the temperature of probabilities, the spread of dimensions. Each costs a training.
         0 does without, and then probabilities are the classifier's own.
+    augmentation : chordmer.augment.Augmentation, optional
+        Makes more tracks to learn from, of those that `fit` is given and no others. It is not
+        saved with the model.
     random_state : int, RandomState or None, default None
         Seeds every part whose own ``random_state`` is None.
     cache : path, optional
         Folder in which features are kept from one process to the next. In memory they are kept in
         any case, up to 256 MiB, for all recognisers of a process.
     verbose : bool, default False
-        Whether `fit` and the predictions count tracks on standard error.
+        Whether `fit` and the predictions say on standard error how far they are.
 
     Attributes
     ----------
@@ -108,6 +111,7 @@ class EmotionRecognizer(BaseEstimator):
         vectors: Sequence[str] | None = None,
         scale: tuple[float, float] = (-1.0, 1.0),
         calibration: int = 3,
+        augmentation: Augmentation | None = None,
         random_state: int | np.random.RandomState | None = None,
         cache: str | os.PathLike[str] | None = None,
         verbose: bool = False,
@@ -119,6 +123,7 @@ class EmotionRecognizer(BaseEstimator):
         self.vectors = vectors
         self.scale = scale
         self.calibration = calibration
+        self.augmentation = augmentation
         self.random_state = random_state
         self.cache = cache
         self.verbose = verbose
@@ -166,23 +171,28 @@ class EmotionRecognizer(BaseEstimator):
         target = self._check_parameters()
         y = target.check(y, len(tracks))
         random = check_random_state(self.random_state)
+        taught, labels = tracks, y
+        if self.augmentation is not None:
+            taught, labels, _ = seed(self.augmentation, random).tracks(tracks, y)
         pairs = [(name, seed(e, random)) for name, e in self._named()]
-        head = seed(self._head(target), random)
-        vectors = self._vector_names(head, [name for name, _ in pairs])
-        self.hearing_ = Hearing.fit(pairs, vectors, tracks, y)
-        heard = self.hearing_.hear(tracks, self._features, verbose=self.verbose)
-        grouped = {"groups": groups_of(tracks)} if has_fit_parameter(head, "groups") else {}
-        self.head_ = head.fit(heard, y, **grouped)
+        head = seed(make_head(self.classifier, self.fusion, target), random)
+        vectors = vector_names(head, [name for name, _ in pairs], self.vectors)
+        self.hearing_ = Hearing.fit(pairs, vectors, taught, labels)
+        heard = self.hearing_.hear(taught, shared_cache(self.cache), verbose=self.verbose)
+        if self.verbose:
+            print(f"training on {len(taught)} tracks", file=sys.stderr)
+        grouped = {"groups": groups_of(taught)} if has_fit_parameter(head, "groups") else {}
+        self.head_ = head.fit(heard, labels, **grouped)
         self.temperature_ = 1.0
         if target.labels:
             self.classes_ = np.asarray(self.head_.classes_)
-        self._calibrate(tracks, y, heard, target)
+        self._calibrate(tracks, y, heard[: len(tracks)], target)
         return self
 
     def _check_parameters(self) -> Target:
         target = Target.of(self.target)
-        if self.fusion not in _FUSIONS:
-            raise ValueError(f"fusion must be one of {_FUSIONS}, not {self.fusion!r}")
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"fusion must be one of {FUSIONS}, not {self.fusion!r}")
         low, high = self.scale
         if not -np.inf < low < high < np.inf:
             raise ValueError(f"scale must be two ascending numbers, not {self.scale!r}")
@@ -191,82 +201,19 @@ class EmotionRecognizer(BaseEstimator):
         return target
 
     def _named(self) -> list[tuple[str, Any]]:
-        extractors = self.extractors
-        return named_extractors(
-            RECIPES["default"](False)["extractors"] if extractors is None else extractors
-        )
-
-    def _head(self, target: Target) -> Any:
-        """Return what is fitted to what extractors heard, a list of mappings."""
-        classifier = self.classifier
-        if classifier is None:
-            classifier = _default_classifier(self.fusion, regression=bool(target.dimensions))
-        if getattr(classifier, "accepts", None) == "sequences":
-            if "fusion" in classifier.get_params():
-                return clone(classifier).set_params(fusion=self.fusion)
-            if self.fusion != "early":
-                raise ValueError(
-                    f"{type(classifier).__name__} joins its inputs in its own way: "
-                    f"fusion must be 'early', not {self.fusion!r}"
-                )
-            return classifier
-        if self.fusion == "early":
-            from sklearn.pipeline import make_pipeline
-
-            from chordmer.models.join import JoinVectors
-
-            return make_pipeline(JoinVectors(), classifier)
-        if self.fusion == "late":
-            from chordmer.models.late_fusion import LateFusionClassifier, LateFusionRegressor
-
-            late = LateFusionRegressor if target.dimensions else LateFusionClassifier
-            return late(classifier)
-        raise ValueError(f"attention is between sequences: {type(classifier).__name__} takes none")
-
-    def _vector_names(self, head: Any, names: list[str]) -> list[str]:
-        if getattr(head, "accepts", None) != "sequences":
-            return names
-        wanted = getattr(head, "vectors", ()) if self.vectors is None else self.vectors
-        return [name for name in names if name in wanted]
-
-    @property
-    def _features(self) -> FeatureCache:
-        return _store(None if self.cache is None else os.fspath(self.cache))
+        default = RECIPES["default"](False)["extractors"]
+        return named_extractors(default if self.extractors is None else self.extractors)
 
     def _calibrate(
         self, tracks: list[Track], y: NDArray[Any], heard: list[Heard], target: Target
     ) -> None:
-        rows, answers = self._held_out(tracks, y, target)
-        if target.labels:
-            if rows:
-                log_shares = np.log(np.maximum(answers, _LEAST))
-                truth = (y[rows, None] == self.classes_).astype(float)
-                self.temperature_ = best_temperature(
-                    log_losses(log_shares, truth, np.ones(len(rows)))
-                )
-            return
-        if not rows:
-            rows, answers = list(range(len(tracks))), self._values(heard)
-        self.spread_ = np.sqrt(np.mean((y[rows] - answers) ** 2, axis=0))
-
-    def _held_out(
-        self, tracks: list[Track], y: NDArray[Any], target: Target
-    ) -> tuple[list[int], NDArray[np.float64]]:
-        """Return rows and what models that never met their groups answer to them."""
-        groups = groups_of(tracks)
-        folds = min(self.calibration, len(set(groups)))
-        rows: list[int] = []
-        answers = [np.zeros((0, len(target.dimensions or self.classes_)))]
-        if folds < 2:
-            return rows, answers[0]
-        for train, test in GroupKFold(folds).split(tracks, groups=groups):
-            if target.labels and len(np.unique(y[train])) < len(self.classes_):
-                continue
-            part = clone(self).set_params(calibration=0, verbose=False)
-            part.fit([tracks[i] for i in train], y[train])
-            answers.append(part._answers([tracks[i] for i in test]))
-            rows += test.tolist()
-        return rows, np.concatenate(answers)
+        rows, answers = held_out(self, tracks, y)
+        if target.dimensions:
+            if not rows:
+                rows, answers = list(range(len(tracks))), self._values(heard)
+            self.spread_ = np.sqrt(np.mean((y[rows] - answers) ** 2, axis=0))
+        elif rows:
+            self.temperature_ = temperature(answers, y[rows, None] == self.classes_)
 
     # --- answering -------------------------------------------------------------------------------
 
@@ -316,10 +263,9 @@ class EmotionRecognizer(BaseEstimator):
         return [emotion_of(self, as_track(x), window=window, hop=hop) for x in X]
 
     def predict_songs(self, X: Iterable[Any]) -> dict[str, Any]:
-        """Return one answer a song, from all its clips.
+        """Return one answer a song, by the mean of the answers to its clips.
 
-        Probabilities, or values, of the tracks of one `Track.group` are averaged. A track without
-        a group is a song of its own, under its id.
+        Clips of a song are the tracks of one `Track.group`; one without is a song under its id.
 
         Returns
         -------
@@ -337,24 +283,22 @@ class EmotionRecognizer(BaseEstimator):
         measure = accuracy_score if self._target.labels else r2_score
         return float(measure(y, answers))
 
-    def _answers(self, X: Iterable[Any], *, remember: bool = True) -> NDArray[np.float64]:
+    def _answers(self, X: Iterable[Any]) -> NDArray[np.float64]:
         """Return probabilities, (n, n_classes), or values, (n, n_dimensions)."""
         check_is_fitted(self, "head_")
         tracks = [as_track(track) for track in X]
-        if not tracks:
+        return self._judge(
+            self.hearing_.hear(tracks, shared_cache(self.cache), verbose=self.verbose)
+        )
+
+    def _judge(self, heard: list[Heard]) -> NDArray[np.float64]:
+        """Return the answers to what the extractors heard."""
+        if not heard:
             return np.zeros((0, len(self._target.dimensions or self.classes_)))
-        cache = self._features if remember else None
-        heard = self.hearing_.hear(tracks, cache, verbose=self.verbose and remember)
         return self._shares(heard) if self._target.labels else self._values(heard)
 
     def _shares(self, heard: list[Heard]) -> NDArray[np.float64]:
-        if hasattr(self.head_, "predict_proba"):
-            scores = np.log(np.maximum(self.head_.predict_proba(heard), _LEAST))
-        else:
-            scores = np.asarray(self.head_.decision_function(heard), dtype=np.float64)
-            if scores.ndim == 1:
-                scores = np.column_stack([-scores, scores]) / 2
-        return softmax(scores.astype(np.float64) / self.temperature_)
+        return softmax(log_scores(self.head_, heard) / self.temperature_)
 
     def _values(self, heard: list[Heard]) -> NDArray[np.float64]:
         values = np.asarray(self.head_.predict(heard), dtype=np.float64)
@@ -378,7 +322,8 @@ class EmotionRecognizer(BaseEstimator):
 
     def set_params(self, **parameters: Any) -> Self:
         """Set parameters; ``chord2vec__vector_size`` is that of the extractor of this name."""
-        own = {name: parameters.pop(name) for name in [*parameters] if name in self._plain}
+        plain = self._get_param_names()
+        own = {name: parameters.pop(name) for name in [*parameters] if name in plain}
         if own:
             super().set_params(**own)
         pairs = dict(self._named())
@@ -393,10 +338,6 @@ class EmotionRecognizer(BaseEstimator):
             self.extractors = list(pairs.items())
         super().set_params(**{n: v for n, v in parameters.items() if n not in ours})
         return self
-
-    @property
-    def _plain(self) -> list[str]:
-        return list(self._get_param_names())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -445,49 +386,3 @@ class EmotionRecognizer(BaseEstimator):
 
         manifest, arrays = load_folder(path, kind=cls.__name__, max_bytes=_MOST_BYTES)
         return cast(Self, rebuild_recognizer(cls, manifest, arrays, source=path))
-
-
-def pool_songs(
-    tracks: Sequence[Track], rows: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
-    """Return the mean of the rows of each song, by its name, in order of first appearance.
-
-    Parameters
-    ----------
-    tracks : sequence of Track, n of them
-    rows : ndarray, shape (n, k)
-        Probabilities or values of each.
-
-    Examples
-    --------
-    >>> clips = [Track("1", group="a"), Track("2", group="a"), Track("b")]
-    >>> {name: row.tolist() for name, row in pool_songs(clips, np.eye(3)[:, :2]).items()}
-    {'a': [0.5, 0.5], 'b': [0.0, 0.0]}
-    """
-    songs: dict[tuple[bool, str], list[int]] = {}
-    for i, track in enumerate(tracks):
-        songs.setdefault((track.group is None, track.group or track.id), []).append(i)
-    return {name: rows[own].mean(axis=0) for (_, name), own in songs.items()}
-
-
-def groups_of(tracks: Sequence[Track]) -> list[str]:
-    """Return what each track must stay together with; one without a group is alone."""
-    return [
-        f"track {i}" if track.group is None else f"group {track.group}"
-        for i, track in enumerate(tracks)
-    ]
-
-
-def _default_classifier(fusion: str, *, regression: bool) -> Any:
-    if fusion == "attention":
-        from chordmer.models import fused
-
-        return fused.FusionRegressor() if regression else fused.FusionClassifier()
-    from chordmer.models import broad
-
-    return broad.BroadLearningRegressor() if regression else broad.BroadLearningClassifier()
-
-
-@cache
-def _store(folder: str | None) -> FeatureCache:
-    return FeatureCache(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +37,9 @@ class Windows:
     ends: NDArray[np.float64]
 
 
-def cut(track: Track, *, window: float = 15.0, hop: float = 5.0) -> Windows:
+def cut(
+    track: Track, modalities: Collection[str], *, window: float = 15.0, hop: float = 5.0
+) -> Windows:
     """Return the windows of a track.
 
     A window holds the notes that begin in it, cut where it ends, and the sound in it. Its words
@@ -45,6 +48,8 @@ def cut(track: Track, *, window: float = 15.0, hop: float = 5.0) -> Windows:
     Parameters
     ----------
     track : Track
+    modalities : collection of str
+        What to cut; windows have no others.
     window, hop : float, default 15 and 5
         Length of the windows, and the step between them, in seconds. The step grows where there
         would be more than 1,000.
@@ -61,13 +66,16 @@ def cut(track: Track, *, window: float = 15.0, hop: float = 5.0) -> Windows:
     """
     if not (0 < window < np.inf and 0 < hop < np.inf):
         raise ChordmerError("window and hop must be positive seconds", value=(window, hop))
-    piece = None if track.symbolic is None else read_symbolic(track.symbolic)
-    sound, sr = (None, 1.0) if track.audio is None else read_audio(track, None)
+    piece, sound, sr = None, None, 1.0
+    if track.symbolic is not None and "symbolic" in modalities:
+        piece = read_symbolic(track)
+    if track.audio is not None and "audio" in modalities:
+        sound, sr = read_audio(track, None)
     lengths = [0.0 if piece is None else piece.duration, 0 if sound is None else len(sound) / sr]
     duration = max(lengths)
     hop = max(hop, duration / _MOST)
     count = 1 + max(0, int(np.ceil((duration - window) / hop)))
-    words = _words(track)
+    words = _words(track) if "lyrics" in modalities else None
     tracks, times = [], []
     for start in hop * np.arange(count):
         notes = None if piece is None else _notes_in(piece, start, start + window)

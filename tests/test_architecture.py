@@ -16,7 +16,7 @@ CORE = {"errors", "emotion", "notes", "track"}
 #: The recogniser, and the rooms around it.
 RECOGNIZER = {
     *("recognizer", "hearing", "feature_cache", "recipes", "targets", "answers", "windows"),
-    *("manifest", "model_folder"),
+    *("manifest", "model_folder", "heads", "songs", "calibration"),
 }
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "augment"),
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "folder": {"errors"},
     "io": {"errors", "notes", "track"},
     "features": {"io", "notes", "track", "errors", "folder"},
-    "augment": {"notes", "errors"},
+    "augment": {"io", "track", "notes", "errors"},
     "fusion": {"errors", "folder"},
     "models": {"errors", "folder", "fusion"},
     **{room: EVERYTHING for room in (*RECOGNIZER, "pretrained", "datasets", "evaluate", "extract")},

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from chordmer import BroadLearningClassifier, BroadLearningRegressor
 from chordmer.errors import ModelError
 from chordmer.folder import load_folder, save_folder
-from chordmer.models.broad_nodes import sparse_code
+from chordmer.models.broad_nodes import column_moments, sparse_code
 from chordmer.models.inference import softmax
 
 
@@ -113,6 +113,21 @@ def test_the_sparse_autoencoder_solves_the_lasso():
     expected = np.column_stack([lasso.fit(nodes, Z[:, j]).coef_ for j in range(6)]).T
     np.testing.assert_allclose(ours, expected, atol=2e-3)
     assert (ours == 0).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_means_and_deviations_are_weighted_and_constants_are_exact(dtype):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(2500, 3)).astype(dtype) * [1, 1e-6, 1e3] + [0, 0, 1e5]
+    X = np.column_stack([X, np.full(2500, 0.1), np.full(2500, 1e20)]).astype(dtype)
+    weight = random.uniform(0, 2, 2500)
+    mean, scale = column_moments(X, weight)
+    expected = np.average(X.astype(float), axis=0, weights=weight)
+    deviation = np.sqrt(np.average((X - expected) ** 2, axis=0, weights=weight))
+    np.testing.assert_allclose(mean, expected, rtol=1e-10)
+    np.testing.assert_allclose(scale[:3], deviation[:3], rtol=1e-10)
+    assert (mean[3:] == X[0, 3:]).all()
+    assert (scale[3:] == 1).all()
 
 
 def test_a_wide_penalty_silences_every_node():

@@ -195,7 +195,7 @@ def test_memory_does_not_grow_with_the_samples(dtype):
     grow(2000)
     few, many = (peak(lambda n=n: grow(n)) for n in (5_000, 40_000))
     # All nodes of 40,000 samples would be 10 MB.
-    assert many < few + 50_000 < 3_000_000
+    assert many < few + 200_000 < 3_000_000
     model = BroadLearningRegressor(**SMALL, random_state=0).fit(X, Y)
     assert peak(lambda: add(40_000)) < 3_000_000
     answers = 40_000 * 2 * X.itemsize

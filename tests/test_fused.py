@@ -52,7 +52,7 @@ def small(fusion="early", variant=None, **options):
 
 @pytest.mark.parametrize(("fusion", "variant"), VARIANTS)
 def test_every_subset_is_answered_with_as_much_trust_as_it_deserves(fusion, variant):
-    training = Training(max_epochs=20, batch_size=32, learning_rate=5e-3, validation=0.2)
+    training = Training(max_epochs=20, batch_size=64, learning_rate=1e-2, validation=0.2)
     model = FusionClassifier(
         fusion=fusion,
         variant=variant,
@@ -73,7 +73,7 @@ def test_every_subset_is_answered_with_as_much_trust_as_it_deserves(fusion, vari
         accuracy[subset] = np.mean(shares.argmax(axis=1) == y)
         # A third by chance; four standard errors of 900 answers are 0.06.
         assert accuracy[subset] > 0.5
-        assert abs(shares.max(axis=1).mean() - accuracy[subset]) < 0.13, subset
+        assert abs(shares.max(axis=1).mean() - accuracy[subset]) < 0.12, subset
         assert -np.log(shares[np.arange(900), y]).mean() < 0.9 * np.log(3)
     for fewer in SUBSETS:
         for more in SUBSETS:
@@ -99,7 +99,7 @@ def test_a_trained_model_hears_nothing_of_what_is_absent(fusion, variant):
 def test_modality_dropout_prepares_for_what_will_be_missing(fusion):
     X, y = pieces(400, seed=3)
     X_test, y_test = pieces(600, seed=4)
-    training = Training(max_epochs=25, batch_size=32, learning_rate=5e-3)
+    training = Training(max_epochs=20, batch_size=64, learning_rate=1e-2)
     losses = {}
     for rate in (0.0, 0.4):
         model = small(fusion, encoder="mean", modality_dropout=rate, training=training).fit(X, y)
@@ -111,7 +111,7 @@ def test_modality_dropout_prepares_for_what_will_be_missing(fusion):
 def test_parallel_fusion_joins_two_modalities():
     X, y = pieces(300, seed=5)
     pair = only(X, ["audio", "symbolic"])
-    training = Training(max_epochs=20, batch_size=32, learning_rate=5e-3)
+    training = Training(max_epochs=20, batch_size=64, learning_rate=1e-2)
     model = small(variant="parallel", encoder="mean", training=training).fit(pair[:200], y[:200])
     assert model.score(pair[200:], y[200:]) > 0.6
     assert model.score(only(pair[200:], ["audio"]), y[200:]) > 0.45
@@ -129,6 +129,13 @@ def test_attention_weights_can_be_read():
     assert not shares[~there[:, :, None] & there[:, None]].any()
     assert not shares[there[:, :, None] & ~there[:, None]].any()
     assert list(model.widths_) == list(MODALITIES)
+    for i, blocks in enumerate(model.frame_attention(some)):
+        for q, name in enumerate(MODALITIES):
+            if there[i, q]:
+                ways = [blocks[name, k].sum(axis=1).mean() for k in MODALITIES]
+                np.testing.assert_allclose(ways, shares[i, q], atol=1e-5)
+                frames = np.atleast_2d(some[i][name])
+                assert {len(blocks[name, k]) for k in MODALITIES} == {len(frames)}
     with pytest.raises(ValueError, match="'early' fusion has no attention"):
         small().fit(X, y).attention(some)
 
@@ -171,21 +178,21 @@ def test_a_folder_with_lies_is_refused(tmp_path):
 
 @pytest.mark.parametrize("fusion", ["early", "late", "attention"])
 def test_numbers_are_predicted_from_every_subset(tmp_path, fusion):
-    X, y = pieces(600, seed=8)
+    X, y = pieces(500, seed=8)
     targets = np.column_stack([y == 0, 10.0 * (y == 1)]) + 0.0
     model = FusionRegressor(
         fusion=fusion,
         hidden_size=8,
         encoder="mean",
-        training=Training(max_epochs=25, batch_size=32, learning_rate=5e-3),
+        training=Training(max_epochs=18, batch_size=64, learning_rate=1e-2),
         random_state=0,
         device="cpu",
-    ).fit(X[:400], targets[:400])
+    ).fit(X[:350], targets[:350])
     for subset in SUBSETS:
-        predicted = model.predict(only(X[400:], subset))
-        assert predicted.shape == (200, 2)
-        errors = ((predicted - targets[400:]) ** 2).mean(axis=0)
-        assert (errors < targets[400:].var(axis=0)).all(), subset
+        predicted = model.predict(only(X[350:], subset))
+        assert predicted.shape == (150, 2)
+        errors = ((predicted - targets[350:]) ** 2).mean(axis=0)
+        assert (errors < targets[350:].var(axis=0)).all(), subset
     model.save(tmp_path / "model")
     again = FusionRegressor.load(tmp_path / "model").predict(X)
     np.testing.assert_array_equal(again, model.predict(X))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chordmer.fusion import AttentionFusion, EarlyFusion, LateFusion, complex_join
-from chordmer.fusion.alignment import clear, mean, resample
+from chordmer.fusion.alignment import mean_of, only_true, resample
 from chordmer.fusion.modalities import drop_modalities
 
 WIDTHS = {"audio": 5, "lyrics": 3, "symbolic": 4}
@@ -94,7 +94,7 @@ def test_padding_has_no_influence(build):
     inputs, lengths = batch(WIDTHS, LENGTHS)
     expected = module(inputs, lengths)
     for value in (0.0, 1e9, torch.nan):
-        padded = {name: clear(x, lengths[name]) for name, x in inputs.items()}
+        padded = {name: only_true(x, lengths[name]) for name, x in inputs.items()}
         for name, x in padded.items():
             for row, n in zip(x, lengths[name]):
                 row[n:] = value
@@ -225,7 +225,7 @@ def cell_means(values, steps):
 def test_resampling_is_the_mean_of_what_lies_under_each_cell(sizes, seed):
     lengths, steps = (torch.tensor(column) for column in zip(*sizes))
     frames = torch.randn(len(sizes), 9, 2, generator=torch.Generator().manual_seed(seed))
-    frames = clear(frames, lengths)
+    frames = only_true(frames, lengths)
     gridded = resample(frames, lengths, steps)
     assert gridded.shape == (len(sizes), max(1, *steps.tolist()), 2)
     for row, x, (n, m) in zip(gridded.numpy(), frames.numpy(), sizes):
@@ -381,7 +381,7 @@ def test_frame_attention_sums_to_one_over_true_frames(kind):
     shares = torch.stack(
         [
             torch.cat(
-                [mean(blocks[q, k].sum(dim=2, keepdim=True), steps[q]) for k in WIDTHS], dim=1
+                [mean_of(blocks[q, k].sum(dim=2, keepdim=True), steps[q]) for k in WIDTHS], dim=1
             )
             for q in WIDTHS
         ],

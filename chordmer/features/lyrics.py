@@ -53,6 +53,9 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         ``"bert-base-multilingual-cased"``, ``"xlm-roberta-base"``.
     revision : str, optional
         Branch, tag or commit of a model on the hub; a commit pins it.
+    sha256 : str, optional
+        What `chordmer.features.model_files.content_hash` gives for the model's files. Any others
+        are refused: so a saved recogniser hears with the encoder it learned with.
     pooling : {"mean", "cls", "max"}, default="mean"
         Of the hidden states of a unit's tokens, padding left out; "cls" takes the first one.
     level : {"line", "verse", "song"}, default="line"
@@ -88,6 +91,7 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         *,
         model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
         revision: str | None = None,
+        sha256: str | None = None,
         pooling: str = "mean",
         level: str = "line",
         max_length: int | None = None,
@@ -100,6 +104,7 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
     ) -> None:
         self.model = model
         self.revision = revision
+        self.sha256 = sha256
         self.pooling = pooling
         self.level = level
         self.max_length = max_length
@@ -208,6 +213,15 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         """Return the names of the columns of `transform`: ``lyrics_0``, ``lyrics_1``, ..."""
         return np.array([f"lyrics_{i}" for i in range(self._encoder().size)], dtype=object)
 
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what a folder needs: parameters, which name the encoder's files by their hash."""
+        folder = model_folder(
+            os.fspath(self.model), self.revision, local_files_only=self.local_files_only
+        )
+        parameters = {**self.get_params(), "model": os.fspath(self.model)}
+        parameters |= {"sha256": content_hash(folder), "cache": None}
+        return {"kind": "LyricEmbedding", "parameters": parameters}, {}
+
     def _check(self) -> None:
         for name, known in (("pooling", _POOLINGS), ("level", _LEVELS)):
             if getattr(self, name) not in known:
@@ -236,7 +250,11 @@ class LyricEmbedding(TransformerMixin, BaseEstimator):
         folder = model_folder(
             os.fspath(self.model), self.revision, local_files_only=self.local_files_only
         )
-        return _load(folder, content_hash(folder), self.device or _best_device())
+        hashed = content_hash(folder)
+        if self.sha256 not in (None, hashed):
+            problem = f"not the encoder that is wanted: its hash is not {self.sha256}"
+            raise ModelError(problem, source=folder, stage="loading the model", value=hashed)
+        return _load(folder, hashed, self.device or _best_device())
 
     def _room(self, encoder: Encoder) -> int:
         """Return how many tokens of lyrics the encoder is given at once."""

@@ -9,29 +9,33 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["clear", "mask", "mean", "resample"]
+__all__ = ["mean_of", "only_true", "resample", "true_frames"]
+
+#: Of frames in cells at once.
+_MOST_WEIGHTS = 1 << 18
 
 
-def mask(lengths: Tensor, time: int) -> Tensor:
-    """Return (batch, time), true where there is a frame.
+def true_frames(lengths: Tensor, time: int) -> Tensor:
+    """Return which frames are there, bool of shape (batch, time).
 
-    >>> mask(torch.tensor([2, 0]), 3).int().tolist()
+    >>> true_frames(torch.tensor([2, 0]), 3).int().tolist()
     [[1, 1, 0], [0, 0, 0]]
     """
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
-def clear(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Return `frames` with everything beyond the lengths 0, whatever stood there, NaN included."""
-    return frames.masked_fill(~mask(lengths, frames.shape[1])[:, :, None], 0.0)
+def only_true(frames: Tensor, lengths: Tensor) -> Tensor:
+    """Return `frames`, (batch, time, ...), with zeros beyond each end, whatever stood there."""
+    true = true_frames(lengths, frames.shape[1])
+    return torch.where(true.reshape(*true.shape, *[1] * (frames.ndim - 2)), frames, 0.0)
 
 
-def mean(frames: Tensor, lengths: Tensor) -> Tensor:
+def mean_of(frames: Tensor, lengths: Tensor) -> Tensor:
     """Return the mean frame, (batch, d), of `frames` that are 0 beyond the lengths.
 
     That of no frames is 0.
     """
-    return frames.sum(dim=1) / lengths.clamp(min=1)[:, None]
+    return frames.sum(dim=1) / lengths.clamp_min(1)[:, None]
 
 
 def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
@@ -44,7 +48,7 @@ def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
     Parameters
     ----------
     frames : Tensor, shape (batch, time, d)
-        0 beyond the lengths, see `clear`.
+        0 beyond the lengths, see `only_true`.
     lengths, steps : Tensor of int64, shape (batch,)
 
     Examples
@@ -56,11 +60,24 @@ def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:
     cells = max(1, int(steps.max()))
     if torch.equal(lengths, steps) and frames.shape[1] >= cells:
         return frames[:, :cells]
+    # Of a whole batch of long sequences the weights would be larger than the batch.
+    chunk = max(1, _MOST_WEIGHTS // (cells * max(1, frames.shape[1])))
+    parts = [
+        _shares(n, m, x.shape[1], cells).to(x.dtype) / n.clamp(min=1)[:, None, None] @ x
+        for x, n, m in zip(*(torch.split(t, chunk) for t in (frames, lengths, steps)))
+    ]
+    return torch.cat(parts)
+
+
+def _shares(lengths: Tensor, steps: Tensor, time: int, cells: int) -> Tensor:
+    """Return how much of each cell each frame covers, (batch, cells, time), times `lengths`.
+
+    Cells and frames that are not there cover each other only.
+    """
     size, count = lengths[:, None, None], steps[:, None, None]
-    cell = torch.arange(cells, device=frames.device)[:, None]
-    frame = torch.arange(frames.shape[1], device=frames.device)
+    cell = torch.arange(cells, device=lengths.device)[:, None]
+    frame = torch.arange(time, device=lengths.device)
     # In units of 1 / (size * count), where every border is an integer and so exact.
     start = torch.maximum(cell * size, frame * count)
     end = torch.minimum((cell + 1) * size, (frame + 1) * count)
-    share = (end - start).clamp(min=0) * (cell < count) * (frame < size)
-    return (share.to(frames.dtype) / size.clamp(min=1)) @ frames
+    return (end - start).clamp_(min=0)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from chordmer.fusion.alignment import clear, mask, mean
+from chordmer.fusion.alignment import mean_of, only_true, true_frames
 from chordmer.fusion.modalities import FrameEncoder, Fusion, Tensors, output_layer
 
 __all__ = ["AttentionFusion"]
@@ -64,12 +64,17 @@ class AttentionFusion(Fusion):
             nn.Dropout(dropout),
             nn.Linear(2 * hidden_size, hidden_size),
         )
+        self.log_scales = nn.Parameter(torch.zeros(len(self.widths)))
         self.head = output_layer(hidden_size, n_outputs, dropout)
 
     def represent(
         self, inputs: Tensors, lengths: Tensors | None = None, present: Tensors | None = None
     ) -> Tensor:
-        """Return the mean, over frames and then present modalities, of the block's output."""
+        """Return the mean of the block's output over frames and then present modalities.
+
+        Shape (batch, hidden_size). It is scaled by a trained number, one for each number of present
+        modalities and 1 at first: after layer normalisation nothing else says how much was heard.
+        """
         frames, counts = self._encoded(inputs, lengths, present)
         x, weights = self._attend(frames, counts)
         value = self.value(self.before(x)).unflatten(2, (self.n_heads, -1))
@@ -77,8 +82,12 @@ class AttentionFusion(Fusion):
         x = x + self.settle(heard)
         x = self.after(x + self.feed(self.between(x)))
         sizes = [frame.shape[1] for frame in frames]
-        parts = [mean(clear(p, n), n) for p, n in zip(torch.split(x, sizes, dim=1), counts.T)]
-        return torch.stack(parts).sum(dim=0) / (counts > 0).sum(dim=1).clamp(min=1)[:, None]
+        parts = [
+            mean_of(only_true(p, n), n) for p, n in zip(torch.split(x, sizes, dim=1), counts.T)
+        ]
+        n_present = (counts > 0).sum(dim=1).clamp(min=1)
+        scales = self.log_scales.exp()[n_present - 1] / n_present
+        return torch.stack(parts).sum(dim=0) * scales[:, None]
 
     def attention(
         self, inputs: Tensors, lengths: Tensors | None = None, present: Tensors | None = None
@@ -93,7 +102,7 @@ class AttentionFusion(Fusion):
         weights = self._attend(frames, counts)[1].mean(dim=1)
         shares = torch.stack([w.sum(dim=2) for w in torch.split(weights, sizes, dim=2)], dim=2)
         return torch.stack(
-            [mean(s, n) for s, n in zip(torch.split(shares, sizes, dim=1), counts.T)], 1
+            [mean_of(s, n) for s, n in zip(torch.split(shares, sizes, dim=1), counts.T)], 1
         )
 
     def frame_attention(
@@ -118,7 +127,7 @@ class AttentionFusion(Fusion):
         frames, counts = self._receive(inputs, lengths, present)
         frames = [encode(x, n) for encode, x, n in zip(self.encoders, frames, counts.T)]
         if self.kind == "tokens":
-            frames = [mean(x, n)[:, None] for x, n in zip(frames, counts.T)]
+            frames = [mean_of(x, n)[:, None] for x, n in zip(frames, counts.T)]
             counts = counts.clamp(max=1)
         return frames, counts
 
@@ -127,7 +136,7 @@ class AttentionFusion(Fusion):
         x = torch.cat([frame + own for frame, own in zip(frames, self.whose)], dim=1)
         sizes = torch.tensor([frame.shape[1] for frame in frames], device=x.device)
         owner = torch.arange(len(frames), device=x.device).repeat_interleave(sizes)
-        there = torch.cat([mask(n, f.shape[1]) for f, n in zip(frames, counts.T)], dim=1)
+        there = torch.cat([true_frames(n, f.shape[1]) for f, n in zip(frames, counts.T)], dim=1)
         allowed = there[:, :, None] & there[:, None, :]
         if self.kind == "cross":
             alone = (counts > 0).sum(dim=1) == 1

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from chordmer.fusion.alignment import clear, mean, resample
+from chordmer.fusion.alignment import mean_of, only_true, resample
 from chordmer.fusion.modalities import FrameEncoder, Fusion, Tensors, output_layer
 
 __all__ = ["EarlyFusion", "complex_join"]
@@ -91,19 +91,19 @@ class EarlyFusion(Fusion):
             for x, n, fill in zip(parts, counts.T, self.absent)
         ]
         if self.mode == "series":
-            return clear(torch.cat(parts, dim=2), steps), steps
+            return only_true(torch.cat(parts, dim=2), steps), steps
         weight = torch.complex(self.real.weight, self.imaginary.weight)
         mapped = complex_join(*parts) @ weight.T
         mapped = mapped + torch.complex(self.real.bias, self.imaginary.bias)
         features = torch.cat([mapped.real, mapped.imag, mapped.abs()], dim=2)
-        return clear(features, steps), steps
+        return only_true(features, steps), steps
 
     def represent(
         self, inputs: Tensors, lengths: Tensors | None = None, present: Tensors | None = None
     ) -> Tensor:
         """Return the mean encoded frame, (batch, hidden_size)."""
         joined, steps = self.joined(inputs, lengths, present)
-        return mean(self.encoder(joined, steps), steps)
+        return mean_of(self.encoder(joined, steps), steps)
 
 
 def complex_join(first: Tensor, second: Tensor) -> Tensor:

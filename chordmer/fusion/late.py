@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from chordmer.fusion.alignment import mean
+from chordmer.fusion.alignment import mean_of
 from chordmer.fusion.modalities import FrameEncoder, Fusion, Tensors, output_layer
 
 __all__ = ["LateFusion"]
@@ -63,7 +63,7 @@ class LateFusion(Fusion):
         Shape (batch, n_modalities * (hidden_size + 1)).
         """
         frames, counts = self._receive(inputs, lengths, present)
-        parts = [mean(encode(x, n), n) for encode, x, n in zip(self.encoders, frames, counts.T)]
+        parts = [mean_of(encode(x, n), n) for encode, x, n in zip(self.encoders, frames, counts.T)]
         return torch.cat([*parts, (counts > 0).to(parts[0].dtype)], dim=1)
 
     def opinions(

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from chordmer.fusion.alignment import clear, resample
+from chordmer.fusion.alignment import only_true, resample
 
 __all__ = ["FrameEncoder", "Fusion", "Tensors", "drop_modalities", "output_layer"]
 
@@ -70,7 +70,7 @@ class Fusion(nn.Module):
         lengths_ = torch.stack(counts, dim=1)
         if self.training:
             lengths_ = lengths_ * drop_modalities(lengths_ > 0, self.modality_dropout)
-        frames = [clear(x, n) for x, n in zip(frames, lengths_.T)]
+        frames = [only_true(x, n) for x, n in zip(frames, lengths_.T)]
         steps = lengths_.clamp(max=self.max_steps)
         return [resample(x, n, m) for x, n, m in zip(frames, lengths_.T, steps.T)], steps
 
@@ -111,7 +111,7 @@ class FrameEncoder(nn.Module):
             hidden, _ = pad_packed_sequence(
                 self.recurrent(packed)[0], batch_first=True, total_length=frames.shape[1]
             )
-        return clear(hidden, lengths)
+        return only_true(hidden, lengths)
 
 
 def output_layer(hidden_size: int, n_outputs: int, dropout: float) -> nn.Sequential:

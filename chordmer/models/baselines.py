@@ -110,7 +110,7 @@ class MCCBL(BroadOnNetwork):
     Parameters
     ----------
     n_kernels, kernel_sizes, pool_size, dropout
-        As those of `MCCLSTM`.
+        As those of `MCCLSTM`. Dropout is for training only, so it needs `fit_network`.
     broad : BroadLearningClassifier or None, default None
     fit_network : bool, default False
         Whether to train the filters, with a linear output, before they are used. The paper does

@@ -16,9 +16,9 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from chordmer.models.broad_nodes import Matrix
 from chordmer.models.broad_system import BroadLearningSystem
 from chordmer.models.inference import softmax
+from chordmer.models.ridge import Matrix, leave_one_out
 from chordmer.models.temperature import TEMPERATURES, best_temperature, log_losses
 
 __all__ = ["BroadLearningClassifier", "BroadLearningRegressor"]
@@ -248,9 +248,10 @@ class BroadLearningClassifier(ClassifierMixin, BroadLearningSystem):
         step = -(-len(X) // _CALIBRATION_ROWS)
         X, y, weight = X[::step], y[::step], weight[::step]
         losses = np.zeros(len(TEMPERATURES)) if fresh else self.calibration_
+        weights = np.vstack([self.coef_, self.intercept_])
         for rows, Z, _ in self._blocks(X, weight):
             targets = self._targets(y[rows])
-            outputs = self._leave_one_out(self._columns(Z), targets, weight[rows], factor)
+            outputs = leave_one_out(self._columns(Z), targets, weight[rows], weights, factor)
             indicator = self._alternatives(targets)
             repeated = np.repeat(step * weight[rows], len(indicator) // len(targets))
             losses = losses + log_losses(self._alternatives(outputs), indicator, repeated)

@@ -8,14 +8,21 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from chordmer.errors import ModelError
 from chordmer.folder import load_folder, save_folder
 from chordmer.models.broad import BroadLearningClassifier
+from chordmer.models.estimator import read_samples
 from chordmer.models.known import known_class
-from chordmer.models.network import NetworkClassifier
+from chordmer.models.network import NetworkClassifier, check_labels
 from chordmer.models.saved import (
     Parts,
     arrays_of,
@@ -23,13 +30,15 @@ from chordmer.models.saved import (
     parameters_from_json,
     parameters_to_json,
 )
-from chordmer.models.sequences import Sample, as_samples
+from chordmer.models.sequences import Sample
 from chordmer.models.training import Training
 
 __all__ = ["BroadOnNetwork"]
 
 
-class BroadOnNetwork(ClassifierMixin, BaseEstimator):
+class BroadOnNetwork(
+    ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Classify a network's representation by a Broad Learning System.
 
     The network is trained with its own linear output first, or left as it was drawn; its
@@ -121,7 +130,9 @@ class BroadOnNetwork(ClassifierMixin, BaseEstimator):
                 part.set_params(**{name: getattr(self, name)})
         if self.training is not None:
             network.set_params(training=clone(self.training))
-        samples = as_samples(X, lengths)
+        samples = read_samples(self, X, lengths, reset=True)
+        y = check_labels(y)
+        check_consistent_length(samples, y, groups)
         heard = _without(samples, vectors)
         kept = [number for number, sample in enumerate(heard) if sample]
         heard, labels = [heard[number] for number in kept], [y[number] for number in kept]
@@ -138,22 +149,35 @@ class BroadOnNetwork(ClassifierMixin, BaseEstimator):
     def transform(self, X: Any, *, lengths: ArrayLike | None = None) -> NDArray[np.float32]:
         """Return what the Broad Learning System is given, shape (n_samples, k)."""
         check_is_fitted(self, "network_")
-        return self._joined(as_samples(X, lengths))
+        return self._joined(read_samples(self, X, lengths, reset=False))
 
     def decision_function(self, X: Any, *, lengths: ArrayLike | None = None) -> NDArray[Any]:
         """Return the ridge outputs, shape (n_samples, n_classes), or (n_samples,) for two."""
-        outputs: NDArray[Any] = self.broad_.decision_function(self.transform(X, lengths=lengths))
+        rows = self.transform(X, lengths=lengths)
+        outputs: NDArray[Any] = self.broad_.decision_function(rows)
         return outputs
 
     def predict_proba(self, X: Any, *, lengths: ArrayLike | None = None) -> NDArray[Any]:
         """Return the probability of each class, shape (n_samples, n_classes)."""
-        shares: NDArray[Any] = self.broad_.predict_proba(self.transform(X, lengths=lengths))
+        rows = self.transform(X, lengths=lengths)
+        shares: NDArray[Any] = self.broad_.predict_proba(rows)
         return shares
 
     def predict(self, X: Any, *, lengths: ArrayLike | None = None) -> NDArray[Any]:
         """Return the likeliest class of each sample, shape (n_samples,)."""
-        chosen: NDArray[Any] = self.broad_.predict(self.transform(X, lengths=lengths))
+        rows = self.transform(X, lengths=lengths)
+        chosen: NDArray[Any] = self.broad_.predict(rows)
         return chosen
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # Networks compute in float32, whatever they are given.
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.broad_.n_features_in_)
 
     def _fit_vectors(self, samples: list[Sample], vectors: tuple[str, ...]) -> None:
         self.vector_mean_: dict[str, NDArray[np.float64]] = {}

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from chordmer.models.ridge import Matrix
+
 __all__ = [
     "column_moments",
     "draw_enhancement",
@@ -26,8 +28,6 @@ __all__ = [
 _ROWS = 1024
 _ADMM_STEPS = 50
 _TINY = 1e-12
-
-Matrix = NDArray[np.float64]
 
 
 def row_blocks(n: int) -> Iterator[slice]:

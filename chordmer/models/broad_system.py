@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -18,7 +17,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from chordmer.folder import load_folder, save_folder
 from chordmer.models.broad_nodes import (
-    Matrix,
     column_moments,
     draw_enhancement,
     draw_features,
@@ -27,6 +25,7 @@ from chordmer.models.broad_nodes import (
 )
 from chordmer.models.broad_parts import describe, rebuild
 from chordmer.models.inference import broad_nodes
+from chordmer.models.ridge import Matrix, solve_ridge
 
 __all__ = ["BroadLearningSystem"]
 
@@ -299,32 +298,15 @@ class BroadLearningSystem(BaseEstimator):
     ) -> None:
         """Solve the ridge for all samples seen, of which these are new, or all if `fresh`.
 
-        The intercept is not penalised. A factor of the whole costs m**3 / 3 products for m nodes,
-        less than hearing m / 3 samples does, so there is nothing to gain from updating the last
-        one, by which rounding errors would pile up.
+        The factor is computed anew. For m nodes that costs m**3 / 3 products, as many as hearing
+        m / 3 samples; an update of the last factor would cost less for a few samples only, is not
+        in LAPACK, and would pile up rounding errors.
         """
-        penalised = gram.copy()
-        diagonal = np.arange(len(gram) - 1)
-        penalised[diagonal, diagonal] += self.alpha
-        try:
-            factor = cho_factor(penalised, lower=True, overwrite_a=True)
-        except LinAlgError as error:
-            raise ValueError(f"alpha = {self.alpha} is too small for these nodes") from error
-        solution = cho_solve(factor, cross).astype(self.mean_.dtype)
+        weights, factor = solve_ridge(gram, cross, self.alpha)
+        weights = weights.astype(self.mean_.dtype)
         self.gram_, self.cross_ = gram, cross
-        self.coef_, self.intercept_ = solution[:-1], solution[-1]
-        self._calibrate(X, y, weight, factor[0], fresh=fresh)
-
-    def _leave_one_out(self, A: Any, targets: Matrix, weight: Matrix, factor: Matrix) -> Matrix:
-        """Return the outputs for samples of the model without them, exactly, by their leverage.
-
-        A sample of weight above 1 stands for so many, of which one is left out.
-        """
-        fitted = A[:, :-1] @ self.coef_ + self.intercept_
-        square = (solve_triangular(factor, A.T, lower=True) ** 2).sum(axis=0)
-        leverage = (np.minimum(weight, 1.0) * square)[:, None]
-        held_out: Matrix = (fitted - leverage * targets) / np.maximum(1.0 - leverage, 1e-6)
-        return held_out
+        self.coef_, self.intercept_ = weights[:-1], weights[-1]
+        self._calibrate(X, y, weight, factor, fresh=fresh)
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)

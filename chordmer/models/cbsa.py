@@ -281,4 +281,7 @@ class CBSARegressor(_CBSA, NetworkRegressor):
     The number is the song's, not a moment's: what the last linear layer takes is one vector of 32
     (Table 2), and the experiment is on "static" emotion. The song's course over time is not
     predicted.
+
+    The paper brings its targets into [0, 1]. Here they may be on any scale: they are standardised
+    for training, and predictions are on the scale of `y`.
     """

@@ -3,6 +3,9 @@
 The CBSA paper (section 4.2) fixes the support vector regressor: penalty C of 1, a Gaussian kernel,
 66 as random seed. The papers name no settings for the others, which therefore have scikit-learn's
 defaults, and C, kernel and seed where these apply.
+
+The functions return scikit-learn's pipelines. `chordmer.models.classic_estimators` has estimators
+that fit these and keep what they learned as arrays, so that they can be saved without pickle.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class _ResNet:
         self,
         *,
         n_stages: int = 3,
-        n_blocks: int = 2,
+        n_blocks: int = 1,
         n_kernels: int = 16,
         dropout: float = 0.2,
         training: Training | None = None,
@@ -162,8 +162,8 @@ class ResNetClassifier(_ResNet, NetworkClassifier):
 
     Parameters
     ----------
-    n_stages, n_blocks : int, default 3 and 2
-        Stages, and residual blocks in each: 15 convolutions in all.
+    n_stages, n_blocks : int, default 3 and 1
+        Stages, and residual blocks in each: 9 convolutions in all.
     n_kernels : int, default 16
         Maps of the first stage.
     dropout : float, default 0.2

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from sklearn.utils import check_scalar
 from torch import Tensor, nn
 
-from chordmer.models.masked import join_inputs, mean_of, only_true, true_frames
+from chordmer.models.masked import Normalisation, join_inputs, mean_of, normalised, only_true
 from chordmer.models.network import NetworkClassifier, NetworkRegressor
 from chordmer.models.training import Training
 
@@ -32,7 +32,7 @@ _VARIANTS = {
 
 
 class FrameConvolution(nn.Module):
-    """Convolution along time, batch normalisation, ReLU, max-pooling.
+    """Convolution along time, batch normalisation, max-pooling and ReLU.
 
     Equation 5 of the paper. The features of a frame (cepstra beside chroma beside loudness) have no
     order that a filter could slide along, so each is a channel.
@@ -53,7 +53,7 @@ class FrameConvolution(nn.Module):
         self.surround = nn.ConstantPad1d(((kernel_size - 1) // 2, kernel_size // 2), 0.0)
         # The normalisation that follows has a bias of its own.
         self.convolve = nn.Conv1d(width, n_kernels, kernel_size, bias=False)
-        self.normalise = nn.BatchNorm1d(n_kernels)
+        self.normalise = Normalisation(n_kernels)
         self.pool_size = pool_size
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,13 +70,12 @@ class FrameConvolution(nn.Module):
         frames : Tensor, shape (batch, time // pool_size, n_kernels)
         lengths : Tensor of int64, shape (batch,)
         """
-        found = self.convolve(self.surround(frames.transpose(1, 2))).transpose(1, 2)
-        true = true_frames(lengths, found.shape[1])
-        activated = torch.zeros_like(found)
-        activated[true] = F.relu(self.normalise(found[true]))
-        # Zeros never win over what a ReLU lets through, so one frame may be pooled with padding.
-        lacking = max(0, self.pool_size - found.shape[1])
-        pooled = F.max_pool1d(F.pad(activated.transpose(1, 2), (0, lacking)), self.pool_size)
+        maps = self.convolve(self.surround(frames.transpose(1, 2)))
+        maps = normalised(maps, lengths, self.normalise)
+        # A frame that is all there is may be pooled with zeros: what is less, the ReLU makes zero.
+        if maps.shape[2] < self.pool_size:
+            maps = F.pad(maps, (0, self.pool_size - maps.shape[2]))
+        pooled = F.relu(F.max_pool1d(maps, self.pool_size))
         left = torch.where(lengths > 0, (lengths // self.pool_size).clamp_min(1), 0)
         return only_true(pooled.transpose(1, 2), left), left
 

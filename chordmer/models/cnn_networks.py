@@ -12,8 +12,10 @@ from chordmer.models.filtered import FilterChannel
 from chordmer.models.masked import (
     MaskedConvolution,
     MaskedLSTM,
+    Normalisation,
     join_inputs,
     mean_of,
+    normalised,
     true_frames,
 )
 
@@ -42,16 +44,12 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = MaskedConvolution(n_kernels, n_kernels, 3, pool_size=1)
         self.second = nn.Conv2d(n_kernels, n_kernels, 3, padding=1, bias=False)
-        self.normalise = nn.BatchNorm1d(n_kernels)
+        self.normalise = Normalisation(n_kernels)
 
     def forward(self, maps: Tensor, lengths: Tensor) -> Tensor:
         """Return new maps, (batch, n_kernels, time, width) like `maps`, zero beyond the ends."""
         inner, _ = self.first(maps, lengths)
-        frames = self.second(inner).transpose(1, 2)
-        true = true_frames(lengths, frames.shape[1])
-        added = torch.zeros_like(frames)
-        added[true] = F.relu(self.normalise(frames[true]) + maps.transpose(1, 2)[true])
-        return added.transpose(1, 2)
+        return F.relu(maps + normalised(self.second(inner), lengths, self.normalise))
 
 
 class ResidualStage(nn.Module):
@@ -91,7 +89,7 @@ class ResNetNetwork(nn.Module):
         n_outputs: int,
         *,
         n_stages: int = 3,
-        n_blocks: int = 2,
+        n_blocks: int = 1,
         n_kernels: int = 16,
         dropout: float = 0.2,
     ) -> None:

@@ -21,7 +21,7 @@ from chordmer.models.sequences import Sample, as_samples, frame_moments, pad, wi
 from chordmer.models.standardised import Standardised
 from chordmer.models.training import Training, device_of, train
 
-__all__ = ["Network"]
+__all__ = ["Network", "read_samples"]
 
 
 class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -55,14 +55,7 @@ class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return strategy
 
     def _samples(self, X: Any, lengths: ArrayLike | None, *, reset: bool) -> list[Sample]:
-        if lengths is None and not _is_list_of_samples(X):
-            # scikit-learn's own checks and messages for what is an array.
-            X = validate_data(self, X, reset=reset, dtype=np.float32, allow_nd=True)
-            if X.ndim > 3:
-                raise ValueError(f"X should be (n, d) or (n, t, d), not {X.shape}")
-        samples = as_samples(X, lengths)
-        if len(samples) < (2 if reset else 1):
-            raise ValueError(f"n_samples={len(samples)}; too few: training wants 2, prediction 1")
+        samples = read_samples(self, X, lengths, reset=reset)
         widths = widths_of(samples)
         if reset:
             self.widths_ = widths
@@ -240,10 +233,38 @@ class Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return {}
 
 
+def read_samples(
+    estimator: BaseEstimator, X: Any, lengths: ArrayLike | None, *, reset: bool
+) -> list[Sample]:
+    """Return `X` as samples, with scikit-learn's own checks and messages for what is an array.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Remembers the columns of an array when `reset`, and wants the same ones when not.
+    X, lengths : as for `chordmer.models.sequences.as_samples`
+    reset : bool
+        Whether this is training, which wants two samples.
+
+    Raises
+    ------
+    ValueError
+        If there are too few samples, or one of them is impossible.
+    """
+    if lengths is None and not _is_list_of_samples(X):
+        X = validate_data(estimator, X, reset=reset, dtype=np.float32, allow_nd=True)
+        if X.ndim > 3:
+            raise ValueError(f"X should be (n, d) or (n, t, d), not {X.shape}")
+    samples = as_samples(X, lengths)
+    if len(samples) < (2 if reset else 1):
+        raise ValueError(f"n_samples={len(samples)}; too few: training wants 2, prediction 1")
+    return samples
+
+
 def _is_list_of_samples(X: Any) -> bool:
     """Whether `X` is a list of mappings, or of arrays (t, d) of any t."""
     if isinstance(X, Mapping) and not issparse(X):
         return True
-    if not isinstance(X, (list, tuple)) or not X:
+    if not isinstance(X, (list, tuple)):
         return False
-    return isinstance(X[0], Mapping) or getattr(X[0], "ndim", 0) == 2
+    return not X or isinstance(X[0], Mapping) or getattr(X[0], "ndim", 0) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -83,21 +83,39 @@ class _Fused(Network):
         ValueError
             If the fusion is another.
         """
+        drawn = self._drawn(X, AttentionFusion.attention)
+        return torch.cat(drawn).cpu().numpy()
+
+    def frame_attention(self, X: Any) -> list[dict[tuple[str, str], NDArray[np.float32]]]:
+        """Return the same frame by frame: for each sample, ``{(q, k): (time of q, time of k)}``.
+
+        Frames as they are after sequences longer than `max_steps` were averaged; one a modality for
+        ``"tokens"``. Over all k together, the row of each frame of q sums to 1.
+
+        Raises
+        ------
+        ValueError
+            If the fusion is another.
+        """
+        drawn = self._drawn(X, AttentionFusion.frame_attention)
+        return [{pair: rows[0].cpu().numpy() for pair, rows in blocks.items()} for blocks in drawn]
+
+    def _drawn(self, X: Any, draw: Callable[..., Any]) -> list[Any]:
+        """Return what the network's method `draw` gives for each sample."""
         check_is_fitted(self, "module_")
         network = self.module_.network
         if not isinstance(network, AttentionFusion):
             raise ValueError(f"{self.fusion!r} fusion has no attention weights")
         device = device_of(self.device)
         self.module_.to(device).eval()
-        shares = []
+        drawn = []
         with torch.inference_mode():
             for sample in self._samples(X, None, reset=False):
                 inputs, lengths = (
                     {name: torch.from_numpy(part).to(device) for name, part in side.items()}
                     for side in pad([sample], self.widths_)
                 )
-                shares.append(network.attention(self.module_._prepared(inputs, lengths), lengths))
-        drawn: NDArray[np.float32] = torch.cat(shares).cpu().numpy()
+                drawn.append(draw(network, self.module_.prepared(inputs, lengths), lengths))
         return drawn
 
     def _check_parameters(self) -> None:

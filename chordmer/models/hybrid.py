@@ -112,7 +112,7 @@ class CNNTransformerNetwork(nn.Module):
         n_layers: int = 2,
         n_heads: int = 4,
         n_model: int = 128,
-        max_moments: int = 1024,
+        max_moments: int = 512,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class _CNNTransformer:
         n_layers: int = 2,
         n_heads: int = 4,
         n_model: int = 128,
-        max_moments: int = 1024,
+        max_moments: int = 512,
         dropout: float = 0.1,
         training: Training | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -246,10 +246,10 @@ class CNNTransformerClassifier(_CNNTransformer, NetworkClassifier):
     n_layers, n_heads, n_model : int, default 2, 4 and 128
         Of the encoder. `n_model` is the width of a moment, even and a multiple of `n_heads`; the
         layers inside are 4 times as wide, as in Vaswani et al.
-    max_moments : int, default 1024
+    max_moments : int, default 512
         Attention costs time and memory in proportion to the square of the moments. Of a sequence
         with more of them, neighbours are averaged until they are as few: with the CNN, of pieces
-        above 3 minutes; for the Transformer alone, above 24 s (at 23 ms a frame).
+        above 95 s; for the Transformer alone, above 12 s (at 23 ms a frame).
     dropout : float, default 0.1
         Inside the encoder and before the output layer.
     training : Training or None, default None

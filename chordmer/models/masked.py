@@ -14,26 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-__all__ = ["MaskedConvolution", "MaskedLSTM", "join_inputs", "mean_of", "only_true", "true_frames"]
+from chordmer.fusion.alignment import mean_of, only_true, true_frames
 
-
-def true_frames(lengths: Tensor, time: int) -> Tensor:
-    """Return which frames are true, bool of shape (batch, time)."""
-    return torch.arange(time, device=lengths.device) < lengths[:, None]
-
-
-def only_true(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Return `frames`, shape (batch, time, ...), with zeros beyond each sequence's end."""
-    true = true_frames(lengths, frames.shape[1])
-    return torch.where(true.reshape(*true.shape, *[1] * (frames.ndim - 2)), frames, 0.0)
-
-
-def mean_of(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Return the mean true frame, shape (batch, d), of `frames`, shape (batch, time, d).
-
-    `frames` must be zero beyond the ends. The mean of no frames is 0.
-    """
-    return frames.sum(dim=1) / lengths.clamp_min(1)[:, None]
+__all__ = [
+    "MaskedConvolution",
+    "MaskedLSTM",
+    "Normalisation",
+    "join_inputs",
+    "mean_of",
+    "normalised",
+    "only_true",
+    "true_frames",
+]
 
 
 def join_inputs(
@@ -75,7 +67,7 @@ def join_inputs(
 
 
 class MaskedConvolution(nn.Module):
-    """Convolution, batch normalisation, ReLU, max-pooling: one layer of a CNN.
+    """Convolution, batch normalisation, max-pooling and ReLU: one layer of a CNN.
 
     Parameters
     ----------
@@ -95,7 +87,7 @@ class MaskedConvolution(nn.Module):
         self.surround = nn.ZeroPad2d((before, after, before, after))
         # The normalisation that follows has a bias of its own.
         self.convolve = nn.Conv2d(in_channels, out_channels, kernel_size, bias=False)
-        self.normalise = _Normalisation(out_channels)
+        self.normalise = Normalisation(out_channels)
         self.pool_size = pool_size
 
     def width_after(self, width: int) -> int:
@@ -115,27 +107,46 @@ class MaskedConvolution(nn.Module):
         maps : Tensor, shape (batch, out_channels, time // pool_size, width // pool_size)
         lengths : Tensor of int64, shape (batch,)
         """
-        frames = self.convolve(self.surround(maps)).transpose(1, 2)
-        true = true_frames(lengths, frames.shape[1])
-        activated = torch.zeros_like(frames)
-        activated[true] = F.relu(self.normalise(frames[true]))
-        # Zeros never win over what a ReLU lets through, so one frame may be pooled with padding.
-        lacking = [max(0, self.pool_size - size) for size in (frames.shape[3], frames.shape[1])]
-        maps = F.pad(activated.transpose(1, 2), (0, lacking[0], 0, lacking[1]))
+        maps = normalised(self.convolve(self.surround(maps)), lengths, self.normalise)
+        # A frame that is all there is may be pooled with zeros: what is less, the ReLU makes zero.
+        # The ReLU comes last because it then has a quarter of the values to go through.
+        lacking = [max(0, self.pool_size - size) for size in (maps.shape[3], maps.shape[2])]
+        if any(lacking):
+            maps = F.pad(maps, (0, lacking[0], 0, lacking[1]))
         pooled = F.max_pool2d(maps, self.pool_size)
         left = torch.where(lengths > 0, (lengths // self.pool_size).clamp_min(1), 0)
-        return only_true(pooled.transpose(1, 2), left).transpose(1, 2), left
+        return only_true(F.relu(pooled).transpose(1, 2), left).transpose(1, 2), left
 
 
-class _Normalisation(nn.BatchNorm1d):
+class Normalisation(nn.BatchNorm1d):
     """Batch normalisation that does not learn from one value a channel, which has no spread."""
 
     def forward(self, frames: Tensor) -> Tensor:
+        """Return normalised frames, shape (n, channels) or (n, channels, width)."""
         if not self.training or frames.numel() > self.num_features:
             return super().forward(frames)
         return F.batch_norm(
             frames, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+
+def normalised(maps: Tensor, lengths: Tensor, normalise: nn.Module) -> Tensor:
+    """Return `maps` with their true frames normalised, and zeros beyond.
+
+    Parameters
+    ----------
+    maps : Tensor, shape (batch, channels, time, ...)
+    lengths : Tensor of int64, shape (batch,)
+    normalise : Normalisation
+    """
+    true = true_frames(lengths, maps.shape[2])
+    if true.all():
+        whole: Tensor = normalise(maps.flatten(2))
+        return whole.view_as(maps)
+    frames = maps.transpose(1, 2)
+    counted = torch.zeros_like(frames)
+    counted[true] = normalise(frames[true])
+    return counted.transpose(1, 2)
 
 
 class MaskedLSTM(nn.Module):

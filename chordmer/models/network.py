@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -20,7 +21,7 @@ from chordmer.models.estimator import Network
 from chordmer.models.sequences import Sample
 from chordmer.models.training import Training
 
-__all__ = ["NetworkClassifier", "NetworkRegressor"]
+__all__ = ["NetworkClassifier", "NetworkRegressor", "check_labels"]
 
 
 class NetworkClassifier(ClassifierMixin, Network):
@@ -109,9 +110,7 @@ class NetworkClassifier(ClassifierMixin, Network):
     ) -> Self:
         self._check_parameters()
         samples = self._samples(X, lengths, reset=True)
-        _require(y)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        y = check_labels(y)
         check_consistent_length(samples, y, groups)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -237,6 +236,21 @@ class NetworkRegressor(RegressorMixin, Network):
         if not self.target_mean_.shape == self.target_scale_.shape == shape:
             raise ValueError("the scales of the targets are of another shape")
         return n_targets
+
+
+def check_labels(y: Any) -> NDArray[Any]:
+    """Return `y` as labels of shape (n_samples,).
+
+    Raises
+    ------
+    ValueError
+        If they are missing, not finite, of another shape, or numbers that are no classes.
+    """
+    _require(y)
+    labels: NDArray[Any] = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    return labels
 
 
 def _require(y: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from chordmer.fusion.alignment import only_true
+
 __all__ = ["Standardised"]
 
 
@@ -31,23 +33,22 @@ class Standardised(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
 
-    def _prepared(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+    def prepared(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return standardised inputs, 0 beyond each end, as the network gets them."""
         means = torch.split(self.get_buffer("mean"), list(self.widths.values()))
         scales = torch.split(self.get_buffer("scale"), list(self.widths.values()))
         prepared = {}
         for name, mean, scale in zip(self.widths, means, scales):
-            x = inputs[name]
-            true = torch.arange(x.shape[1], device=x.device) < lengths[name][:, None]
-            prepared[name] = torch.where(true[..., None], (x - mean) / scale, 0.0)
+            prepared[name] = only_true((inputs[name] - mean) / scale, lengths[name])
         return prepared
 
     def represent(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:
         """Return the network's representation, shape (batch, k)."""
         network: Any = self.network
-        represented: Tensor = network.represent(self._prepared(inputs, lengths), lengths)
+        represented: Tensor = network.represent(self.prepared(inputs, lengths), lengths)
         return represented
 
     def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:
         """Return the network's outputs, shape (batch, n_outputs)."""
-        outputs: Tensor = self.network(self._prepared(inputs, lengths), lengths)
+        outputs: Tensor = self.network(self.prepared(inputs, lengths), lengths)
         return outputs
