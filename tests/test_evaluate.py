@@ -321,6 +321,24 @@ def test_tracks_bring_their_groups_and_names():
         evaluate(model, tracks, y, protocol=[(range(1, 16), [0])])
 
 
+def test_an_array_of_tracks_is_a_list_of_tracks():
+    tracks, y = pieces_of_two_kinds()
+    array = np.empty(len(tracks), dtype=object)
+    array[:] = tracks
+    with pytest.raises(LeakageError, match="song 0"):
+        evaluate(EmotionRecognizer(["symbolic"]), array, y, protocol=[(range(1, 16), [0])])
+
+
+def test_one_file_labelled_twice_is_one_song():
+    tracks = [Track("a", "x.mid"), Track("b", "y.mid"), Track("c", "x.mid"), Track("d")]
+    with pytest.raises(LeakageError, match=r"x\.mid"):
+        evaluate(DummyClassifier(), tracks, ["Q1", "Q1", "Q2", "Q2"], protocol=[([0, 1], [2])])
+    evaluation = evaluate(
+        DummyClassifier(), tracks, ["Q1", "Q1", "Q2", "Q2"], protocol=[([0, 2], [1, 3])]
+    )
+    assert evaluation.codes.tolist() == [0, 1, 0, 2]
+
+
 def test_a_recogniser_of_dimensions_names_them():
     tracks, y = pieces_of_two_kinds()
     plane = [(1, 1) if label == "Q1" else (-1, -1) for label in y]

@@ -176,6 +176,7 @@ def test_groups_are_told_apart_by_name_and_none_is_alone():
     codes, names = group_codes(["a", None, "a", 1, None], 5)
     assert codes.tolist() == [0, 1, 0, 2, 3]
     assert names == ["a", 1, 1, 4]
+    assert group_codes([np.nan, np.nan, "a"], 3)[0].tolist() == [0, 1, 2]
     assert group_codes(None, 3)[0].tolist() == [0, 1, 2]
     assert group_codes(np.array([5, 5, 7]), 3)[1] == [5, 7]
     with pytest.raises(ValueError, match="one a sample"):

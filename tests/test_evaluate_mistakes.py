@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import Ridge
 
 from chordmer.errors import ChordmerError
-from chordmer.evaluate import Mistakes, evaluate, find_mistakes
-from chordmer.evaluate.mistakes import INSTRUMENTS, describe_track
+from chordmer.evaluate import Mistakes, describe_track, evaluate, find_mistakes
+from chordmer.evaluate.description import INSTRUMENTS
 from chordmer.track import Track
 
 SCALE = {"major": (0, 2, 4, 5, 7, 9, 11, 12), "minor": (0, 2, 3, 5, 7, 8, 11, 12)}
@@ -122,7 +122,14 @@ def test_numbers_are_told_by_thirds():
     ]
     same = find_mistakes(wrong_about({0}, ["a", "b"] * 3), properties={"tempo": [90.0] * 6})
     assert [share.n for share in same.shares["tempo"]] == [6]
-    unknown = find_mistakes(wrong_about({0}, ["a", "b"] * 3), properties={"tempo": [None] * 6})
+    numpy = find_mistakes(
+        wrong_about({0}, ["a", "b"] * 3), properties={"year": np.arange(6, dtype=np.float32)}
+    )
+    assert [share.n for share in numpy.shares["year"]] == [2, 2, 2]
+    assert "a as b, year 0" in str(numpy)
+    unknown = find_mistakes(
+        wrong_about({0}, ["a", "b"] * 3), properties={"tempo": [None, np.nan] * 3}
+    )
     assert "tempo" not in unknown.shares
 
 
@@ -156,5 +163,7 @@ def test_columns_of_another_length_are_refused():
     evaluation = wrong_about({0}, ["a", "b"] * 3)
     with pytest.raises(ValueError, match="tracks should be one a piece, 6, not 1"):
         find_mistakes(evaluation, [Track("1")])
+    with pytest.raises(ValueError, match="called 'error'"):
+        find_mistakes(evaluation, properties={"error": [0.0] * 6})
     with pytest.raises(ValueError, match="style should be"):
         find_mistakes(evaluation, properties={"style": ["a"]})

@@ -6,7 +6,9 @@ the metrics, compares itself with another, and is what `find_mistakes` looks thr
 
 from chordmer.errors import LeakageError
 from chordmer.evaluate.comparison import Comparison, corrected_t_test, holm, mcnemar
-from chordmer.evaluate.evaluation import Evaluation, FoldResult
+from chordmer.evaluate.description import describe_track
+from chordmer.evaluate.evaluation import Evaluation
+from chordmer.evaluate.fold_result import FoldResult
 from chordmer.evaluate.intervals import Interval
 from chordmer.evaluate.metrics import (
     calibration_error,
@@ -45,6 +47,7 @@ __all__ = [
     "concordance",
     "corrected_t_test",
     "curve_metrics",
+    "describe_track",
     "evaluate",
     "find_mistakes",
     "folds_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chordmer.errors import printable
 from chordmer.evaluate.comparison import Comparison, corrected_t_test, mcnemar
+from chordmer.evaluate.fold_result import FoldResult, plain
 from chordmer.evaluate.intervals import Interval, bootstrap, interval_of
 from chordmer.evaluate.metrics import (
     Codes,
@@ -22,41 +23,9 @@ from chordmer.evaluate.metrics import (
     song_metrics,
     validate_labels,
 )
-from chordmer.evaluate.protocols import Fold
 from chordmer.evaluate.weighted import Statistic, weighted_classification, weighted_regression
 
-__all__ = ["Evaluation", "FoldResult"]
-
-
-@dataclass(frozen=True, eq=False)
-class FoldResult:
-    """What one model answered.
-
-    Attributes
-    ----------
-    seed : int
-    number : int
-        Of the fold, under this seed.
-    fold : Fold
-        Rows in training, test and validation.
-    predictions : ndarray, shape (n_test,) or (n_test, d)
-        For the rows of ``fold.test``, in their order.
-    probabilities : ndarray of float64, shape (n_test, n_classes), or None
-        Of all classes of the evaluation; 0 for those that the training rows lack.
-    chosen : mapping of str to object
-        The hyper-parameters that were chosen on the training side.
-    fit_seconds, predict_seconds : float
-        Of the wall clock; choices included in the first.
-    """
-
-    seed: int
-    number: int
-    fold: Fold
-    predictions: NDArray[Any]
-    probabilities: Floats | None = None
-    chosen: Mapping[str, Any] = field(default_factory=dict)
-    fit_seconds: float = 0.0
-    predict_seconds: float = 0.0
+__all__ = ["Evaluation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +126,8 @@ class Evaluation:
             The names are those of `chordmer.evaluate.classification_metrics`, or
             `regression_metrics`; for curves these are means over songs. Values are means over
             seeds. The interval says how far the value depends on which songs were tested, not on
-            which were trained on.
+            which were trained on. That of the calibration error lies too high: a resample of
+            answers is less calibrated than they are.
         """
         values = self._values
         codes, statistic = self._resampling
@@ -255,12 +225,12 @@ class Evaluation:
             "metrics": {name: value.to_dict() for name, value in self.metrics().items()},
             "y": self.y.tolist(),
             "codes": self.codes.tolist(),
-            "group_names": [_plain(name) for name in self.group_names],
+            "group_names": [plain(name) for name in self.group_names],
             "classes": None if self.classes is None else self.classes.tolist(),
             "dimensions": list(self.dimensions),
             "songs": None if self.songs is None else self.songs.tolist(),
             "ids": None if self.ids is None else list(self.ids),
-            "results": [_result_to_dict(result) for result in self.results],
+            "results": [result.to_dict() for result in self.results],
         }
 
     @classmethod
@@ -276,7 +246,7 @@ class Evaluation:
             np.array(saved["y"]),
             np.array(saved["codes"], dtype=np.intp),
             list(saved["group_names"]),
-            tuple(_result_from_dict(result) for result in saved["results"]),
+            tuple(FoldResult.from_dict(result) for result in saved["results"]),
             None if classes is None else np.array(classes),
             tuple(saved["dimensions"]),
             None if songs is None else np.array(songs, dtype=np.intp),
@@ -408,44 +378,6 @@ def _weighted_means(columns: Mapping[str, Floats]) -> Callable[[Floats], dict[st
         return found
 
     return statistic
-
-
-def _result_to_dict(result: FoldResult) -> dict[str, Any]:
-    shares = result.probabilities
-    return {
-        "seed": result.seed,
-        "number": result.number,
-        "train": result.fold.train.tolist(),
-        "test": result.fold.test.tolist(),
-        "valid": result.fold.valid.tolist(),
-        "predictions": result.predictions.tolist(),
-        "probabilities": None if shares is None else shares.tolist(),
-        "chosen": {name: _plain(value) for name, value in result.chosen.items()},
-        "fit_seconds": result.fit_seconds,
-        "predict_seconds": result.predict_seconds,
-    }
-
-
-def _result_from_dict(saved: Mapping[str, Any]) -> FoldResult:
-    train, test, valid = (
-        np.array(saved[part], dtype=np.intp) for part in ("train", "test", "valid")
-    )
-    shares = saved["probabilities"]
-    return FoldResult(
-        saved["seed"],
-        saved["number"],
-        Fold(train, test, valid),
-        np.array(saved["predictions"]),
-        None if shares is None else np.array(shares, dtype=np.float64),
-        saved["chosen"],
-        saved["fit_seconds"],
-        saved["predict_seconds"],
-    )
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
 def _matrix_lines(classes: NDArray[Any], matrix: NDArray[np.intp]) -> Iterator[str]:

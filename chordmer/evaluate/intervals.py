@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from chordmer.evaluate.metrics import Codes, Floats
 from chordmer.evaluate.weighted import Statistic
@@ -45,29 +45,25 @@ class Interval:
         return {name: None if np.isnan(number) else number for name, number in known.items()}
 
 
-def group_codes(groups: ArrayLike | None, n: int) -> tuple[Codes, list[Any]]:
+def group_codes(groups: Iterable[Any] | None, n: int) -> tuple[Codes, list[Any]]:
     """Return the number of each row's group, and what the groups are called.
 
-    A row whose group is None is a group of its own, called by its number.
+    A row whose group is None or NaN is a group of its own, called by its number.
 
     Raises
     ------
     ValueError
         If there is not one group a row.
     """
-    given = [None] * n if groups is None else _plain(groups)
+    given = [None] * n if groups is None else list(groups)
     if len(given) != n:
         raise ValueError(f"groups should be one a sample, {n}, not {len(given)}")
     places: dict[tuple[bool, Any], int] = {}
-    codes = [
-        places.setdefault((group is None, row if group is None else group), len(places))
-        for row, group in enumerate(given)
-    ]
+    codes = []
+    for row, group in enumerate(given):
+        alone = group is None or group != group
+        codes.append(places.setdefault((alone, row if alone else group), len(places)))
     return np.array(codes, dtype=np.intp), [name for _, name in places]
-
-
-def _plain(groups: Any) -> list[Any]:
-    return groups.tolist() if isinstance(groups, np.ndarray) else list(groups)
 
 
 def draw_groups(

@@ -14,28 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import printable
+from chordmer.evaluate.description import Known, describe_track
 from chordmer.evaluate.evaluation import Evaluation
 from chordmer.evaluate.intervals import Interval, bootstrap, interval_of
 from chordmer.evaluate.metrics import Codes, Floats, mean_of_known
-from chordmer.features.key import estimate_key
-from chordmer.features.tempo import estimate_tempo
-from chordmer.io import read_audio, read_symbolic
-from chordmer.notes import Symbolic
 from chordmer.track import as_track
 
-__all__ = ["INSTRUMENTS", "Mistakes", "Piece", "Share", "describe_track", "find_mistakes"]
+__all__ = ["Mistakes", "Piece", "Share", "find_mistakes"]
 
-#: Families of instruments, eight General MIDI programs each.
-INSTRUMENTS = (
-    *("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass"),
-    *("reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive"),
-    "sound effects",
-)
 #: Of a property with more values, as a style may have, the most frequent are told.
 _MOST_VALUES = 12
-
-#: What is known of a piece: a number, a word, or None where it cannot be told.
-Known = float | str | None
 
 
 @dataclass(frozen=True)
@@ -153,59 +141,12 @@ class Mistakes:
                 for name, value in piece.properties.items()
                 if value is not None
             )
-            lines.append(f"    {printable(piece.id, 48)}  {piece.error:.2f}  {printable(known)}")
+            said = "" if piece.answer is None else f"{_told(piece.truth)} as {_told(piece.answer)}"
+            lines.append(
+                f"    {printable(piece.id, 48)}  {piece.error:.2f}  "
+                f"{printable(', '.join(part for part in (said, known) if part))}"
+            )
         return "\n".join(lines)
-
-
-def describe_track(track: Any) -> dict[str, Known]:
-    """Return length, tempo, mode and instrumentation of a track, as far as they can be told.
-
-    Parameters
-    ----------
-    track : Track, or anything that stands for one
-
-    Returns
-    -------
-    dict
-        ``length`` in seconds; ``tempo`` in beats a minute, ``mode``, and ``instrument``, the family
-        that sounds longest, of notes. Sound alone tells its length; words tell nothing.
-
-    Raises
-    ------
-    ChordmerError
-        If a source cannot be read.
-
-    Examples
-    --------
-    >>> import chordmer
-    >>> described = describe_track(chordmer.example())
-    >>> described["mode"], described["instrument"]
-    ('minor', 'piano')
-    """
-    track = as_track(track)
-    nothing: dict[str, Known] = dict.fromkeys(("length", "tempo", "mode", "instrument"))
-    if track.symbolic is not None:
-        piece = read_symbolic(track)
-        tempo, key = estimate_tempo(piece), estimate_key(piece, durations="sec")
-        return {
-            "length": piece.duration,
-            "tempo": tempo.bpm if tempo.confidence > 0 else None,
-            "mode": key.mode if key.strength > 0 else None,
-            "instrument": _instrument(piece),
-        }
-    if track.audio is not None:
-        samples, rate = read_audio(track, sr=None)
-        return {**nothing, "length": len(samples) / rate}
-    return nothing
-
-
-def _instrument(piece: Symbolic) -> str | None:
-    notes = piece.pitched
-    if not len(notes):
-        return "drums" if len(piece.notes) else None
-    families = notes["program"].astype(np.intp) // 8
-    sounding = np.bincount(families, weights=notes["duration_sec"], minlength=len(INSTRUMENTS))
-    return INSTRUMENTS[int(sounding.argmax())]
 
 
 def find_mistakes(
@@ -246,6 +187,9 @@ def find_mistakes(
     for what, column in {"tracks": tracks, **(properties or {})}.items():
         if column is not None and len(column) != n:
             raise ValueError(f"{what} should be one a piece, {n}, not {len(column)}")
+    taken = {*Piece.__dataclass_fields__, "class"} & set(properties or {})
+    if taken:
+        raise ValueError(f"a property may not be called {min(taken)!r}")
     rows, errors, sure = _errors(evaluation)
     columns: dict[str, list[Known]] = {}
     if evaluation.classes is not None:
@@ -254,7 +198,7 @@ def find_mistakes(
         described = [describe_track(tracks[row]) for row in rows]
         columns.update({name: [one[name] for one in described] for name in described[0]})
     for name, column in (properties or {}).items():
-        columns[name] = [column[row] for row in rows]
+        columns[name] = [_known(column[row]) for row in rows]
     if evaluation.ids is not None:
         ids = evaluation.ids
     else:
@@ -392,5 +336,12 @@ def _parts(column: list[Known]) -> tuple[list[str], NDArray[np.bool_]]:
     return list(parts), np.array(list(parts.values()), dtype=bool).reshape(len(parts), len(column))
 
 
-def _told(value: Known) -> str:
+def _known(value: Any) -> Known:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if value is None or value != value else value
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return "(" + ", ".join(map(_told, value)) + ")"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -239,7 +239,7 @@ class LeaveOneCorpusOut:
 
 
 def folds_of(
-    protocol: Any, y: NDArray[Any], groups: ArrayLike | None = None, *, seed: int = 0
+    protocol: Any, y: NDArray[Any], groups: Iterable[Any] | None = None, *, seed: int = 0
 ) -> list[Fold]:
     """Return the folds of a protocol, without leaks.
 
@@ -309,8 +309,7 @@ def check_leakage(fold: Fold, codes: Codes, names: Sequence[Any], number: int = 
             both = np.intersect1d(codes[rows], codes[others])
             if len(both):
                 raise LeakageError(
-                    f"{len(both)} of {len(np.unique(codes))} groups are in {one} and in {other}; "
-                    f"the first is",
+                    f"{one} and {other} share {len(both)} of {len(np.unique(codes))} groups",
                     stage=f"fold {number}",
                     value=names[both[0]],
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, ParameterGrid, RandomizedSearchCV
 from sklearn.utils.validation import has_fit_parameter
 
-from chordmer.evaluate.evaluation import Evaluation, FoldResult
+from chordmer.evaluate.evaluation import Evaluation
+from chordmer.evaluate.fold_result import FoldResult
 from chordmer.evaluate.intervals import group_codes
 from chordmer.evaluate.metrics import Codes, Floats, validate_labels, validate_numbers
 from chordmer.evaluate.protocols import CrossValidation, Fold, Splitting, folds_of_codes
@@ -51,7 +53,7 @@ def evaluate(
     y: Any,
     *,
     protocol: Any = 10,
-    groups: ArrayLike | None = None,
+    groups: Iterable[Any] | None = None,
     seeds: Sequence[int] = (0,),
     choice: Choice | None = None,
     curves: bool = False,
@@ -73,8 +75,9 @@ def evaluate(
         `CrossValidation`, `Holdout`, `PublishedSplit` or `LeaveOneCorpusOut`; an int is so many
         folds. Ten by default, as in the papers.
     groups : array_like, shape (n,), optional
-        What must not be divided: the song, or the artist. By default that of the tracks; samples
-        of group None are alone. A model whose ``fit`` takes ``groups`` is told them too.
+        What must not be divided: the song, or the artist. By default that of the tracks, or else
+        their file; samples of group None are alone. A model whose ``fit`` takes ``groups`` is
+        told them too.
     seeds : sequence of int, default (0,)
         The whole is done once for each: the seed shuffles the folds and sets every
         ``random_state`` in the model.
@@ -113,7 +116,8 @@ def evaluate(
     >>> evaluation.confusion().sum(axis=1).tolist()
     [100, 100, 100]
     """
-    X = X if hasattr(X, "shape") else list(X)
+    # Arrays of tracks are tracks too.
+    X = list(X) if getattr(X, "ndim", 1) == 1 else X
     seeds = [int(seed) for seed in seeds]
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds should be one or more different numbers, not {seeds}")
@@ -166,7 +170,7 @@ class _Task:
         model: Any,
         X: Any,
         y: Any,
-        groups: ArrayLike | None,
+        groups: Iterable[Any] | None,
         curves: bool,
         dimensions: Sequence[str] | None,
     ) -> _Task:
@@ -174,7 +178,7 @@ class _Task:
         tracks = not hasattr(X, "shape") and n and all(isinstance(x, Track) for x in X)
         ids = tuple(track.id for track in X) if tracks else None
         if groups is None and tracks:
-            groups = [track.group for track in X]
+            groups = [_song(track) for track in X]
         codes, names = group_codes(groups, n)
         if len(y) != n or not n:
             raise ValueError(f"{n} samples, and the truth of {len(y)}")
@@ -276,6 +280,16 @@ class _Task:
             )
 
         return max(ParameterGrid(choice.grid), key=score)
+
+
+def _song(track: Track) -> str | None:
+    """Return the group of a track, or else its file: rows that name the same one are one song."""
+    if track.group is not None:
+        return track.group
+    for source in (track.symbolic, track.audio):
+        if isinstance(source, (str, os.PathLike)):
+            return os.fsdecode(source)
+    return None
 
 
 def _told(model: Any, groups: Codes) -> dict[str, Codes]:
