@@ -1,6 +1,7 @@
 """The traps of single corpora, each silent until a test springs it."""
 
 import json
+import math
 import re
 import shutil
 
@@ -159,6 +160,13 @@ def test_emopia_says_where_the_table_of_songs_counts_otherwise(made):
     assert any("of 1 songs otherwise" in text for text in datasets.load_emopia(root).report.odd)
 
 
+def test_emopia_takes_recordings_of_the_users_own(made):
+    root = made("emopia")
+    media(root, "audio/Q3_cc_0.wav", "audio/other.wav")
+    dataset = datasets.load_emopia(root)
+    assert [track.id for track in dataset.tracks if track.audio is not None] == ["Q3_cc_0"]
+
+
 def test_emopia_counts_clips_that_the_table_lacks(made):
     root = made("emopia")
     media(root, "midis/Q1_new_0.mid")
@@ -240,6 +248,43 @@ def test_deam_without_curves_says_that_it_could_not_check(made):
     assert len(dataset) == 11
     assert dataset.curves == [None] * 11
     assert any("exchanged" in text for text in dataset.report.odd)
+
+
+def test_deam_leaves_out_raters_on_another_scale(made):
+    root = made("deam")
+    edit(next(root.glob("annotations/*rater*/*/valence/2.csv")), r"0\.1", "7")
+    dataset = datasets.load_deam(root)
+    assert set(dataset.curves[dataset.ids.index("2")].std) == {"arousal"}
+    assert any("off the scale" in text for text in dataset.report.odd)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "old", "new"),
+    [
+        ("emomusic", "annotations/static_annotations.csv", r",1\.5,", ",-1.5,"),
+        ("pmemo", "annotations/static_annotations_std.csv", r",0\.1,", ",-0.1,"),
+    ],
+)
+def test_negative_spreads_are_refused(made, name, path, old, new):
+    root = made(name)
+    edit(root / path, old, new, 1)
+    with pytest.raises(DatasetError, match=r"row 2, .*negative standard deviation"):
+        getattr(datasets, f"load_{name}")(root)
+
+
+def test_a_song_in_both_tables_of_deam_is_refused(made):
+    root = made("deam")
+    edit(next(root.glob("annotations/*/song_level/*2000_2058.csv")), r"^2001", "1001")
+    with pytest.raises(DatasetError, match="is in both tables"):
+        datasets.load_deam(root)
+
+
+def test_two_tracks_of_one_id_are_refused(made):
+    root = made("memomusic")
+    edit(root / "File/CSV File.csv", r"ClassicMusic/10", "ClassicMusic/1")
+    with pytest.raises(DatasetError, match="two tracks have this id") as caught:
+        datasets.load_memomusic(root)
+    assert caught.value.value == "classical/1"
 
 
 def test_deam_splits_by_year(made):
@@ -375,6 +420,8 @@ def test_vgmidi_leaves_out_ratings_of_no_piece_and_of_another_length(made):
         (lambda data: data["annotations"]["piece0_1"].update(arousal=None), "lists of numbers"),
         (lambda data: data["pieces"]["piece0"].update(measures=10**9), "should have midi"),
         (lambda data: data["pieces"]["piece0"].update(midi=7), "should have midi"),
+        (lambda data: data["annotations"]["piece0_1"].update(valence=[10**400]), "off the scale"),
+        (lambda data: data["annotations"]["piece0_1"].update(valence=[math.nan]), "off the scale"),
         (lambda data: data["pieces"].update(more=3), "object of objects"),
         (lambda data: data.pop("pieces"), "object of objects"),
         (
@@ -642,6 +689,13 @@ def test_folders_join_files_of_one_name_and_group_by_pattern(tmp_path):
     assert dataset.plane.tolist() == [[1, 1], [1, 1], [-1, -1]]
     with pytest.raises(ValueError, match="parentheses"):
         datasets.load_folders(tmp_path, group="song")
+
+
+def test_names_that_cannot_be_printed_are_passed_over_and_told(tmp_path):
+    media(tmp_path, "happy/good.mid", "happy/\x1b[31mred.mid")
+    dataset = datasets.load_folders(tmp_path)
+    assert dataset.ids == ["happy/good"]
+    assert any("cannot be printed" in text for text in dataset.report.odd)
 
 
 def test_manifest_keeps_splits_spreads_and_other_numbers(made):

@@ -153,7 +153,7 @@ class Corpus:
         if text not in self.odd:
             self.odd.append(text)
 
-    def convert(self, scale: Scale, row: Row, column: str, *, unknown: bool = False) -> float:
+    def convert(self, scale: Scale, row: Row, column: str) -> float:
         """Return a rating in [-1, 1].
 
         Raises
@@ -161,12 +161,25 @@ class Corpus:
         DatasetError
             If the rating lies off the scale: then the copy is of another scale, or damaged.
         """
-        value = row.number_in(column, unknown=unknown)
-        if not (np.isnan(value) or value in scale):
+        value = row.number_in(column)
+        if value not in scale:
             raise row.error(
                 f"lies off the scale from {scale.low:g} to {scale.high:g}", column, value
             )
         return float(scale.to_unit(value))
+
+    def spread(self, scale: Scale, row: Row, column: str) -> float:
+        """Return a standard deviation in the units of `convert`.
+
+        Raises
+        ------
+        DatasetError
+            If it is negative.
+        """
+        value = row.number_in(column)
+        if value < 0:
+            raise row.error("is a negative standard deviation", column, value)
+        return float(scale.spread_to_unit(value))
 
     def dataset(
         self,
@@ -280,7 +293,11 @@ class Media:
         self.paths: dict[str, Path] = {}
         self.twice: list[Path] = []
         for path in _files(folder, _DEEPEST if deep else 0) if folder else ():
-            if path.suffix.lower() in suffixes and self.paths.setdefault(path.stem, path) != path:
+            if path.suffix.lower() not in suffixes:
+                continue
+            if not path.stem.isprintable():
+                corpus.note("files whose names cannot be printed were passed over")
+            elif self.paths.setdefault(path.stem, path) != path:
                 self.twice.append(path)
         if self.twice:
             corpus.note(

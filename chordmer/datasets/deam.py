@@ -20,7 +20,7 @@ ABOUT = About(
     "deam",
     "DEAM, the MediaEval database for emotional analysis in music",
     "https://cvml.unige.ch/databases/DEAM/",
-    "CC BY-NC 3.0 for the ratings, each song under its own Creative Commons licence",
+    "for research, with citation; each song under its own Creative Commons licence",
     "Aljanaki, Yang and Soleymani: Developing a benchmark for emotional analysis of music. "
     "PLoS ONE 12(3), 2017",
 )
@@ -105,7 +105,7 @@ def load_deam(
         for name in ("valence", "arousal")
     )
     std = {
-        name: NINE_POINTS.spread_to_unit([rows[song].number_in(f"{name}_std") for song in songs])
+        name: np.array([corpus.spread(NINE_POINTS, rows[song], f"{name}_std") for song in songs])
         for name in ("valence", "arousal")
     }
     years = [_year(rows[song], song) for song in songs]
@@ -166,22 +166,27 @@ def _curves(corpus: Corpus, base: Path, raters: bool) -> dict[str, RatedCurve]:
     folder = base / _RATERS
     if not raters or not folder.is_dir():
         return curves
-    return {song: _with_spread(folder, song, curve) for song, curve in curves.items()}
+    return {song: _with_spread(corpus, folder, song, curve) for song, curve in curves.items()}
 
 
-def _with_spread(folder: Path, song: str, curve: RatedCurve) -> RatedCurve:
+def _with_spread(corpus: Corpus, folder: Path, song: str, curve: RatedCurve) -> RatedCurve:
     std = {}
     for name in ("valence", "arousal"):
         path = folder / name / f"{song}.csv"
         if path.exists():
             table = Table(path, [], ragged=True)
-            std[name] = _spread(Samples.of(table, table.rows).at(curve.times))
+            raters = np.array(Samples.of(table, table.rows).at(curve.times))
+            if (np.abs(raters) > 1 + 1e-6).any():
+                corpus.note(
+                    "raters off the scale from -1 to 1: the spread of their curves is left out"
+                )
+                continue
+            std[name] = _spread(raters)
     return RatedCurve(curve.times, curve.valence, curve.arousal, std)
 
 
-def _spread(raters: list[Floats]) -> Floats:
+def _spread(rated: Floats) -> Floats:
     """Return the standard deviation over raters at each time; NaN where fewer than two rated."""
-    rated = np.array(raters)
     known = np.isfinite(rated)
     n = known.sum(axis=0)
     mean = np.where(known, rated, 0).sum(axis=0) / np.maximum(n, 1)

@@ -15,7 +15,7 @@ ABOUT = About(
     "emodb",
     "EmoDB, the Berlin database of emotional speech",
     "http://emodb.bilderbar.info/",
-    "free for research, as its authors say; version 1.3 (Zenodo) is CC0",
+    "free to use, as its authors say, with citation",
     "Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss: A database of German emotional speech. "
     "Interspeech 2005",
 )

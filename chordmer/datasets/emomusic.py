@@ -19,7 +19,7 @@ ABOUT = About(
     "emomusic",
     "EmoMusic, 1000 songs for emotional analysis of music",
     "https://cvml.unige.ch/databases/emoMusic/",
-    "CC BY-NC 3.0 for the ratings, each song under its own Creative Commons licence",
+    "for research, with citation; each song under its own Creative Commons licence",
     "Soleymani, Caro, Schmidt, Sha and Yang: 1000 songs for emotional analysis of music. "
     "CrowdMM 2013",
 )
@@ -83,7 +83,7 @@ def load_emomusic(root: str | os.PathLike[str], *, missing: Missing = "raise") -
         for name in ("valence", "arousal")
     )
     std = {
-        name: NINE_POINTS.spread_to_unit([rows[song].number_in(f"std_{name}") for song in songs])
+        name: np.array([corpus.spread(NINE_POINTS, rows[song], f"std_{name}") for song in songs])
         for name in ("valence", "arousal")
     }
     listed = [curves.get(song) for song in songs]

@@ -11,7 +11,7 @@ from chordmer.datasets.dataset import About, Dataset
 from chordmer.datasets.ratings import QUADRANT_SIGNS
 from chordmer.datasets.table import Row, Table
 from chordmer.errors import DatasetError
-from chordmer.track import Track
+from chordmer.track import AUDIO_SUFFIXES, Track
 
 __all__ = ["load_emopia"]
 
@@ -42,6 +42,7 @@ def load_emopia(root: str | os.PathLike[str], *, missing: Missing = "raise") -> 
             label.csv                        ID, 4Q, annotator
             metadata_by_song.csv             songID, num_Q1 ... num_Q4, DominantQ (optional)
             split/                           the published splits (optional), see Notes
+            audio/Q1_0vLPYiPN7qY_0.wav ...   the user's own recordings or renderings (optional)
 
         or, for a part of it, ``midis/`` and ``index.csv`` (clip_id, song, quadrant, split).
     missing : {"raise", "drop"}
@@ -82,7 +83,11 @@ def load_emopia(root: str | os.PathLike[str], *, missing: Missing = "raise") -> 
     if unlabelled:
         corpus.note(f"{len(unlabelled):,} clips are not in the table, as {unlabelled[0]}")
     _check_counts(corpus, songs)
-    tracks = [Track(clip, symbolic=midis.get(clip), group=songs[clip]) for clip in rows]
+    sound = corpus.media(corpus.look("audio"), AUDIO_SUFFIXES)
+    tracks = []
+    for clip, song in songs.items():
+        notes = midis.get(clip)
+        tracks.append(Track(clip, symbolic=notes, audio=notes and sound.look(clip), group=song))
     version = _version(corpus)
     quadrants: dict[str, set[str]] = {}
     for clip, song in songs.items():

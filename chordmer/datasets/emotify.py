@@ -18,7 +18,7 @@ ABOUT = About(
     "emotify",
     "Emotify",
     "https://www2.projects.science.uu.nl/memotion/emotifydata/",
-    "for research; the pieces are of the label Magnatune, CC BY-NC-SA",
+    "for research, with citation; the pieces belong to their owners",
     "Aljanaki, Wiering and Veltkamp: Studying emotion induced by music through a crowdsourcing "
     "game. Information Processing and Management 52(1), 2016",
 )
@@ -63,7 +63,8 @@ def load_emotify(root: str | os.PathLike[str], *, missing: Missing = "raise") ->
     From https://www2.projects.science.uu.nl/memotion/emotifydata/. What to know: emotions are
     those that music woke (induced), not those it expresses; the table numbers pieces from 1 to
     400, the folders from 1 to 100 in each genre, in blocks of a hundred; players chose little, so
-    shares are low. A row stands there for each player, so ids repeat by design.
+    shares are low, 48 players a piece in one half of the corpus and 16 in the other. A row stands
+    there for each player, so ids repeat by design.
     """
     corpus = Corpus(root, ABOUT, missing, holds=("data.csv",))
     table = corpus.table("data.csv", ["track id", "genre", *EMOTIONS])

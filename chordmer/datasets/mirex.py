@@ -22,6 +22,9 @@ ABOUT = About(
     "dataset, methodology and comparative analysis. CMMR 2013",
 )
 
+#: Clips in each cluster.
+_CLUSTERS = {f"Cluster {number}": n for number, n in enumerate((170, 164, 215, 191, 163), 1)}
+
 
 def load_mirex(root: str | os.PathLike[str], *, missing: Missing = "raise") -> Dataset:
     """Load the multi-modal MIREX-like mood dataset of Panda et al.
@@ -80,7 +83,11 @@ def load_mirex(root: str | os.PathLike[str], *, missing: Missing = "raise") -> D
     return corpus.dataset(
         tracks,
         published=903,
-        counts={"lyrics": (len(lyrics.paths), 764), "MIDI files": (len(midis.paths), None)},
+        counts={
+            **{name: (labels.count(name), n) for name, n in _CLUSTERS.items()},
+            "lyrics": (len(lyrics.paths), 764),
+            "MIDI files": (len(midis.paths), None),
+        },
         labels=labels,
         tags=[(category,) for category in categories],
         version="2013",

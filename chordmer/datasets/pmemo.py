@@ -18,7 +18,7 @@ ABOUT = About(
     "pmemo",
     "PMEmo",
     "https://github.com/HuiZhangDB/PMEmo",
-    "for research; the repository's code is MIT, the songs belong to their owners",
+    "MIT, as its repository says; the songs belong to their owners",
     "Zhang, Zhang, Li, Yang and Sun: The PMEmo dataset for music emotion recognition. ICMR 2018",
 )
 
@@ -87,7 +87,7 @@ def load_pmemo(root: str | os.PathLike[str], *, missing: Missing = "raise") -> D
         published=767,
         counts={"choruses": (len(chorus.paths), 794), "curves": (len(curves), None)},
         std={
-            name: [_spread(spread.get(song), f"{name}(std)") for song in static]
+            name: [_spread(corpus, spread.get(song), f"{name}(std)") for song in static]
             for name in _DIMENSIONS
         },
         valence=[corpus.convert(_SCALE, row, "valence(mean)") for row in static.values()],
@@ -125,16 +125,16 @@ def _curves(corpus: Corpus, folder: str) -> dict[str, RatedCurve]:
             for name in _DIMENSIONS
         )
         std = {
-            name: np.array([_spread(spread.get(t), f"{name}(std)") for t in times])
+            name: np.array([_spread(corpus, spread.get(t), f"{name}(std)") for t in times])
             for name in _DIMENSIONS
         }
         found[song] = RatedCurve(np.array(times), valence, arousal, std if spread else {})
     return found
 
 
-def _spread(row: Row | None, column: str) -> float:
+def _spread(corpus: Corpus, row: Row | None, column: str) -> float:
     """Return a standard deviation; NaN where the table lacks its row."""
-    return np.nan if row is None else float(_SCALE.spread_to_unit(row.number_in(column)))
+    return np.nan if row is None else corpus.spread(_SCALE, row, column)
 
 
 def _moments(table: Table) -> dict[str, dict[float, Row]]:

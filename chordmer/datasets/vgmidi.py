@@ -226,7 +226,7 @@ def _described(path: Any, key: str, piece: dict[str, Any], found: dict[str, _Rat
 
 
 def _plane(path: Any, key: str, rating: dict[str, Any]) -> Floats | None:
-    series = [rating.get(name) for name in ("valence", "arousal")]
+    series: list[Any] = [rating.get(name) for name in ("valence", "arousal")]
     if not all(
         isinstance(values, list) and all(type(value) in (int, float) for value in values)
         for values in series
@@ -234,9 +234,6 @@ def _plane(path: Any, key: str, rating: dict[str, Any]) -> Floats | None:
         raise DatasetError(
             "should have valence and arousal, lists of numbers", source=path, stage=key
         )
-    if len(series[0]) != len(series[1]):  # type: ignore[arg-type]
-        return None
-    plane = np.array(series, np.float64).T
-    if not (np.abs(plane) <= 1).all():
+    if not all(-1 <= value <= 1 for values in series for value in values):
         raise DatasetError("lies off the scale from -1 to 1", source=path, stage=key)
-    return plane
+    return np.array(series, np.float64).T if len(series[0]) == len(series[1]) else None
