@@ -123,6 +123,18 @@ def test_seeds_shuffle_folds_and_models_and_are_averaged():
         both.out_of_fold(7)
 
 
+def test_every_seed_goes_through_given_folds():
+    X, y, _ = clips()
+    folds = (([0, 1, 2, 50], [test]) for test in (10, 20))
+    evaluation = evaluate(DummyClassifier(), X, y, protocol=folds, seeds=[0, 1])
+    assert [(r.seed, r.number, *r.fold.test) for r in evaluation.results] == [
+        (0, 0, 10),
+        (0, 1, 20),
+        (1, 0, 10),
+        (1, 1, 20),
+    ]
+
+
 def test_every_random_state_is_drawn_from_the_seed():
     model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=5))
     states = [seeded(model, seed)[-1].random_state for seed in (0, 0, 1)]
@@ -376,6 +388,7 @@ def test_a_model_is_no_better_than_itself():
     compared = evaluation.compare(evaluation, n_resamples=20)
     assert compared.better is None
     assert compared.p_values == (1.0, 1.0)
+    assert "corrected t-test: p = 1" in str(compared)
 
 
 def test_what_was_not_tested_alike_is_not_compared():

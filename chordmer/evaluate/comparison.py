@@ -33,7 +33,8 @@ class TTest:
     df : int
         Degrees of freedom.
     p : float
-        Of both sides; NaN from fewer than two differences.
+        Of both sides; NaN where differences, fewer than two or all the same, cannot tell how much
+        they vary. Where all are 0 it is 1.
     """
 
     mean: float
@@ -103,9 +104,9 @@ def corrected_t_test(
     if df < 1:
         return TTest(mean, float("nan"), df, float("nan"))
     error = float(np.sqrt((1 / len(d) + test / train) * d.var(ddof=1)))
-    # Equal differences have a variance of rounding errors only.
-    if error <= 1e-12 * abs(mean) or error == 0:
-        return TTest(mean, 0.0, df, 1.0) if mean == 0 else TTest(mean, mean * np.inf, df, 0.0)
+    # Equal differences vary by rounding errors only, and say nothing of how far others would.
+    if error <= 1e-12 * abs(mean):
+        return TTest(mean, float("nan"), df, 1.0 if mean == 0 else float("nan"))
     t = mean / error
     return TTest(mean, t, df, float(2 * student.sf(abs(t), df)))
 
@@ -174,7 +175,7 @@ class Comparison:
     difference : Interval
         First less second; groups are resampled, the same for both.
     t_test : TTest
-        Nadeau and Bengio's, of the differences a fold; p is NaN where there is only one fold.
+        Nadeau and Bengio's, of the differences a fold; p is NaN where they cannot tell.
     mcnemar : McNemar or None
         Of the answers under the first seed; None for numbers.
     """
@@ -232,9 +233,10 @@ class Comparison:
             f"{gap.high:+.3f}",
         ]
         if np.isnan(test.p):
-            lines.append("  t-test: one fold cannot tell")
+            lines.append("  t-test: differences of folds too few, or the same, to tell")
         else:
-            lines.append(f"  corrected t-test: t({test.df}) = {test.t:.2f}, p = {test.p:.3g}")
+            t = "" if np.isnan(test.t) else f"t({test.df}) = {test.t:.2f}, "
+            lines.append(f"  corrected t-test: {t}p = {test.p:.3g}")
         if self.mcnemar:
             pairs = self.mcnemar
             kind = "exact" if pairs.exact else "chi-square"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
@@ -122,6 +122,8 @@ def evaluate(
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds should be one or more different numbers, not {seeds}")
     task = _Task.of(model, X, y, groups, curves, dimensions)
+    # Every seed goes through the folds anew.
+    protocol = list(protocol) if isinstance(protocol, Iterator) else protocol
     results = []
     for seed in seeds:
         for number, fold in enumerate(task.folds(protocol, seed)):
