@@ -27,7 +27,7 @@ from chordmer.evaluate import (
     evaluate,
     regression_metrics,
 )
-from chordmer.evaluate.run import seeded
+from chordmer.evaluate.task import seeded
 from chordmer.recognizer import EmotionRecognizer
 from chordmer.track import Track
 

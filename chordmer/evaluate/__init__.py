@@ -1,7 +1,12 @@
 """Comparing models fairly: protocols, metrics with intervals, paired tests, and what went wrong.
 
 A call of `evaluate` trains and tests a model on every fold of a protocol; what it returns tells
-the metrics, compares itself with another, and is what `find_mistakes` looks through.
+the metrics, compares itself with another, and is what `find_mistakes` looks through::
+
+    new = evaluate(model, corpus.tracks, corpus.labels, seeds=[0, 1, 2])
+    print(new)
+    print(new.compare(evaluate(rival, corpus.tracks, corpus.labels, seeds=[0, 1, 2])))
+    print(find_mistakes(new, corpus.tracks))
 """
 
 from chordmer.errors import LeakageError
@@ -27,7 +32,8 @@ from chordmer.evaluate.protocols import (
     PublishedSplit,
     folds_of,
 )
-from chordmer.evaluate.run import Choice, evaluate
+from chordmer.evaluate.run import evaluate
+from chordmer.evaluate.task import Choice
 
 __all__ = [
     "Choice",

@@ -33,7 +33,8 @@ class Piece:
     Attributes
     ----------
     id : str
-    group : str or None
+    group : object
+        What its group is called; a number where it is alone.
     truth, answer : object
         Labels or numbers; the answer is that under the first seed that tested it. None for curves.
     error : float
@@ -190,7 +191,8 @@ def find_mistakes(
     taken = {*Piece.__dataclass_fields__, "class"} & set(properties or {})
     if taken:
         raise ValueError(f"a property may not be called {min(taken)!r}")
-    rows, errors, sure = _errors(evaluation)
+    tested = _tested(evaluation)
+    rows = tested.rows
     columns: dict[str, list[Known]] = {}
     if evaluation.classes is not None:
         columns["class"] = [printable(label) for label in evaluation.y[rows].tolist()]
@@ -206,20 +208,22 @@ def find_mistakes(
     codes = _codes(evaluation, rows)
     options = {"n_resamples": n_resamples, "random_state": random_state}
     shares = {
-        name: _shares(column, errors, codes, level, options) for name, column in columns.items()
+        name: _shares(column, tested.errors, codes, level, options)
+        for name, column in columns.items()
     }
     pieces = [
         Piece(
             ids[row],
             evaluation.group_names[code],
-            *_truth_and_answer(evaluation, row),
-            float(error),
-            None if sure is None else float(sure[place]),
+            None if evaluation.songs is not None else evaluation.y[row].tolist(),
+            tested.answers[place],
+            float(tested.errors[place]),
+            None if tested.sure is None else float(tested.sure[place]),
             {name: column[place] for name, column in columns.items() if name != "class"},
         )
-        for place, (row, code, error) in enumerate(zip(rows.tolist(), codes, errors))
+        for place, (row, code) in enumerate(zip(rows.tolist(), codes))
     ]
-    # Of equally wrong answers those come first that were given with more confidence.
+    # Of equally wrong answers those come first that gave the truth least.
     pieces.sort(key=lambda piece: (-piece.error, piece.truth_probability or 0.0))
     labels = evaluation.classes is not None
     return Mistakes(
@@ -231,31 +235,46 @@ def find_mistakes(
     )
 
 
-def _errors(evaluation: Evaluation) -> tuple[Codes, Floats, Floats | None]:
-    """Return the pieces that were tested, the error of each, and what their truth was given."""
-    found: dict[int, list[float]] = {}
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """Pieces that were tested: their rows, errors, the truth's probabilities, first answers."""
+
+    rows: Codes
+    errors: Floats
+    sure: Floats | None
+    answers: list[Any]
+
+
+def _tested(evaluation: Evaluation) -> _Tested:
+    errors: dict[int, list[float]] = {}
     sure: dict[int, list[float]] = {}
+    answers: dict[int, Any] = {}
     for seed in evaluation.seeds:
         rows, predictions, shares = evaluation.out_of_fold(seed)
         if evaluation.songs is not None:
             rows, songs = evaluation.song_metrics(seed)
-            errors = songs["rmse"] ** 2
+            found, said = songs["rmse"] ** 2, [None] * len(rows)
         elif evaluation.classes is None:
             square = (predictions - evaluation.y[rows]) ** 2
-            errors = square.reshape(len(rows), -1).mean(axis=1)
+            found, said = square.reshape(len(rows), -1).mean(axis=1), predictions.tolist()
         else:
-            errors = (predictions != evaluation.y[rows]).astype(np.float64)
-        for place, row in enumerate(rows.tolist()):
-            found.setdefault(row, []).append(float(errors[place]))
-            if shares is not None and evaluation.classes is not None:
-                column = np.searchsorted(evaluation.classes, evaluation.y[row])
-                sure.setdefault(row, []).append(float(shares[place, column]))
-    order = sorted(found)
-    means = np.array([np.mean(found[row]) for row in order])
-    if evaluation.classes is None:
-        means = np.sqrt(means)
-    given = np.array([np.mean(sure[row]) for row in order]) if sure else None
-    return np.array(order, dtype=np.intp), means, given
+            found = (predictions != evaluation.y[rows]).astype(np.float64)
+            said = predictions.tolist()
+        for row, error, answer in zip(rows.tolist(), found.tolist(), said):
+            errors.setdefault(row, []).append(error)
+            answers.setdefault(row, answer)
+        if shares is not None and evaluation.classes is not None:
+            columns = np.searchsorted(evaluation.classes, evaluation.y[rows])
+            for row, share in zip(rows.tolist(), shares[np.arange(len(rows)), columns].tolist()):
+                sure.setdefault(row, []).append(share)
+    order = sorted(errors)
+    means = np.array([np.mean(errors[row]) for row in order])
+    return _Tested(
+        np.array(order, dtype=np.intp),
+        np.sqrt(means) if evaluation.classes is None else means,
+        np.array([np.mean(sure[row]) for row in order]) if sure else None,
+        [answers[row] for row in order],
+    )
 
 
 def _codes(evaluation: Evaluation, pieces: Codes) -> Codes:
@@ -263,16 +282,6 @@ def _codes(evaluation: Evaluation, pieces: Codes) -> Codes:
         return evaluation.codes[pieces]
     first = np.unique(evaluation.songs, return_index=True)[1]
     return evaluation.codes[first[pieces]]
-
-
-def _truth_and_answer(evaluation: Evaluation, row: int) -> tuple[Any, Any]:
-    if evaluation.songs is not None:
-        return None, None
-    for result in evaluation.results:
-        place = np.flatnonzero(result.fold.test == row)
-        if len(place):
-            return evaluation.y[row].tolist(), result.predictions[place[0]].tolist()
-    raise AssertionError("a piece that was tested is in some fold")
 
 
 def _confused(evaluation: Evaluation) -> tuple[tuple[Any, Any, int], ...]:
