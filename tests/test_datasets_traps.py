@@ -77,6 +77,37 @@ def test_a_copy_on_another_scale_is_read_when_it_is_named(made):
     assert dataset.scale["arousal"] == Scale(-20, 20)
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "old", "new", "said"),
+    [
+        ("emopia", "label.csv", r"Q3_cc_0,3", "Q3_cc_0,5", "should be a quadrant"),
+        ("emopia", "label.csv", r"Q3_cc_0", "Q9_cc_0", "should be a clip"),
+        ("emomusic", "annotations/songs_info.csv", r"evaluation", "other", "evaluation"),
+        ("emotify", "data.csv", r"pop", "jazz", "no genre of Emotify"),
+        ("emotify", "data.csv", r"^400", "401", "1 to 400"),
+        ("four_q", "panda_dataset_taffc_annotations.csv", r"Q2", "Q5", "Q1, Q2, Q3 or Q4"),
+        ("jamendo", "data/autotagging_moodtheme.tsv", r"mood/theme", "genre", "begin with mood"),
+        ("memomusic", "File/CSV File.csv", r"10\.mp3", "ten.mp3", "a number and"),
+        ("memomusic", "File/CSV File.csv", r",2,-1", ",9,-1", "1, 2 or 3"),
+        ("memomusic", "File/CSV File.csv", r"^ A Love.*$", "3,4", "fewer than five cells"),
+        ("mirex", "clusters.txt", r"Cluster 5", "Cluster 6", "line 5: should be a cluster"),
+        ("pmemo", "annotations/dynamic_annotations.csv", r"^1,15\.5,0", "1,15.0,1", "twice"),
+        ("vgmidi", "vgmidi_labelled.csv", r"-1,1$", "0.5,1", "1, or else -1 or 0"),
+        (
+            *("iemocap", "Session2/dialog/EmoEvaluation/Ses02F_impro01.txt"),
+            *(r"\txxx\t", "\tzzz\t", "no category of IEMOCAP"),
+        ),
+    ],
+)
+def test_a_wrong_cell_is_named_with_file_and_place(made, name, path, old, new, said):
+    root = made(name)
+    edit(root / path, old, new, 1)
+    with pytest.raises(DatasetError, match=said) as caught:
+        getattr(datasets, f"load_{name}")(root)
+    assert path.split("/")[-1] in str(caught.value)
+    assert re.search(r"(row|line) \d", str(caught.value))
+
+
 # --- EMOPIA ---------------------------------------------------------------------------------------
 
 
@@ -268,7 +299,7 @@ def test_deam_leaves_out_raters_on_another_scale(made):
 def test_negative_spreads_are_refused(made, name, path, old, new):
     root = made(name)
     edit(root / path, old, new, 1)
-    with pytest.raises(DatasetError, match=r"row 2, .*negative standard deviation"):
+    with pytest.raises(DatasetError, match=r"row 2, .*no standard deviation"):
         getattr(datasets, f"load_{name}")(root)
 
 
@@ -320,6 +351,16 @@ def test_curves_keep_the_moments_that_both_tables_rate(made):
     dataset = datasets.load_emomusic(root)
     assert dataset.curves[dataset.ids.index("5")].times.tolist() == [15.0, 16.0]
     assert len(dataset.curves[0].times) == len(STEPS)
+
+
+def test_emomusic_does_without_curves_if_it_must(made):
+    root = made("emomusic")
+    (root / "annotations/valence_cont_average.csv").unlink()
+    edit(root / "annotations/songs_info.csv", r"^12,.*\n", "")
+    dataset = datasets.load_emomusic(root, missing="drop")
+    assert dataset.curves == [None] * 8
+    assert len(dataset.report.odd) == 2
+    assert [dataset.ids[row] for row in dataset.splits["2013"]["test"]] == ["8", "10"]
 
 
 def test_emomusic_splits_development_and_evaluation(made):
@@ -459,6 +500,26 @@ def test_pmemo_groups_by_artist_and_joins_lyrics(made):
     assert dataset.arousal[dataset.ids.index("4")] == pytest.approx(-0.8)
     assert [curve is not None for curve in dataset.curves] == [True] * 3 + [False] * 2
     assert dataset.curves[0].std["valence"].tolist() == [1.2] * 4
+
+
+def test_pmemo_does_without_artists_and_without_curves_if_it_must(made):
+    root = made("pmemo")
+    (root / "metadata.csv").unlink()
+    (root / "annotations/dynamic_annotations.csv").unlink()
+    with pytest.raises(DatasetError, match=r"dynamic_annotations\.csv"):
+        datasets.load_pmemo(root)
+    dataset = datasets.load_pmemo(root, missing="drop")
+    assert dataset.groups.tolist() == dataset.ids
+    assert dataset.curves == [None] * 5
+    assert any("artists are unknown" in text for text in dataset.report.odd)
+
+
+def test_pmemo_songs_without_a_spread_are_told(made):
+    root = made("pmemo")
+    edit(root / "annotations/static_annotations_std.csv", r"^4,.*\n", "")
+    dataset = datasets.load_pmemo(root)
+    assert np.isnan(dataset.std["valence"][dataset.ids.index("4")])
+    assert any("1 songs have no standard" in text for text in dataset.report.odd)
 
 
 def test_jamendo_reads_tags_beyond_the_header_and_groups_by_artist(made):
@@ -652,6 +713,16 @@ def test_ch818_keeps_the_experts_disagreement(made):
     assert set(dataset.groups) == {"歌手"}
 
 
+def test_ch818_with_a_row_a_song_has_no_spread(made):
+    root = made("ch818")
+    rows = [["song_id", "valence", "arousal"], ["s1", 1, 2], ["s2", 3, 4], ["s10", 5, 6]]
+    table(root / "annotations.csv", rows)
+    dataset = datasets.load_ch818(root)
+    assert dataset.std == dataset.ratings == {}
+    assert dataset.groups.tolist() == dataset.ids
+    np.testing.assert_allclose(dataset.plane, np.array([[1, 2], [3, 4], [5, 6]]) / 10)
+
+
 def test_ch818_as_a_spreadsheet_says_what_to_do(made):
     root = made("ch818")
     (root / "annotations.csv").rename(root / "annotations.xlsx")
@@ -678,6 +749,18 @@ def test_moodswings_curves_run_by_second_over_workers(made):
     edit(root / "labels.csv", r"^c1,x,1", "c1,x,0")
     with pytest.raises(DatasetError, match="rated the second before"):
         datasets.load_moodswings(root)
+
+
+def test_folders_too_full_or_too_deep_are_not_read_to_the_end(tmp_path, monkeypatch):
+    deep = "happy/" + "x/" * 20
+    media(tmp_path, "happy/a.mid", f"{deep}b.mid", "sad/c.mid", "sad/empty.mid")
+    (tmp_path / "sad/empty.mid").write_bytes(b"")
+    dataset = datasets.load_folders(tmp_path)
+    assert dataset.ids == ["happy/a", "sad/c"]
+    assert dataset.report.odd == ("empty.mid is empty",)
+    monkeypatch.setattr("chordmer.datasets.corpus.MOST_FILES", 1)
+    with pytest.raises(DatasetError, match="more than 1 files"):
+        datasets.load_folders(tmp_path)
 
 
 def test_folders_join_files_of_one_name_and_group_by_pattern(tmp_path):

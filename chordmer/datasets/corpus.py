@@ -174,11 +174,11 @@ class Corpus:
         Raises
         ------
         DatasetError
-            If it is negative.
+            If it is negative, or larger than the scale.
         """
         value = row.number_in(column)
-        if value < 0:
-            raise row.error("is a negative standard deviation", column, value)
+        if not 0 <= value <= scale.high - scale.low:
+            raise row.error("is no standard deviation on this scale", column, value)
         return float(scale.spread_to_unit(value))
 
     def dataset(
@@ -251,7 +251,7 @@ class Corpus:
             )
             raise self.error(
                 f"{len(self.lost):,} files are missing or empty: {first} "
-                "(missing='drop' leaves their tracks out)",
+                "(missing='drop' goes on without them)",
                 self.root,
             )
         seen: set[str] = set()

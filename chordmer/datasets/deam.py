@@ -55,7 +55,7 @@ def load_deam(
 
         Folders ``DEAM_audio`` and ``DEAM_Annotations`` around them do no harm.
     missing : {"raise", "drop"}
-        What to do about songs whose audio is not here.
+        What to do about songs whose audio is not here, and without the curves.
     raters : bool
         Whether to read each rater's curves, 3,604 small files, for the spread of the curves.
 
@@ -87,9 +87,7 @@ def load_deam(
     - The tables' rows are not in the order of ids, and headers begin with spaces.
     - Songs of 2015 are whole, those before are clips of 45 s, rated without the first 15 s.
     """
-    corpus = Corpus(
-        root, ABOUT, missing, holds=("annotations", "DEAM_Annotations", "DEAM_annotations")
-    )
+    corpus = Corpus(root, ABOUT, missing, holds=("annotations", "DEAM_Annotations"))
     base = corpus.find(
         *(f"{name}annotations/{_SONG_LEVEL}" for name in ("", "DEAM_Annotations/")),
         f"DEAM_Annotations/{_SONG_LEVEL}",
@@ -160,7 +158,6 @@ def _curves(corpus: Corpus, base: Path, raters: bool) -> dict[str, RatedCurve]:
         if not path.exists():
             corpus.lose(path)
     if not all(path.exists() for path in paths.values()):
-        corpus.note("without the curves, exchanged valence and arousal cannot be found")
         return {}
     curves = read_curves(corpus, paths["valence"], paths["arousal"], {})
     folder = base / _RATERS

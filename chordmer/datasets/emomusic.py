@@ -41,7 +41,7 @@ def load_emomusic(root: str | os.PathLike[str], *, missing: Missing = "raise") -
             annotations/{arousal,valence}_cont_average.csv  song_id, sample_15000ms, ...
             annotations/{arousal,valence}_cont_std.csv      (optional)
     missing : {"raise", "drop"}
-        What to do about songs whose audio is not here.
+        What to do about songs whose audio is not here, and without the curves.
 
     Returns
     -------
@@ -120,7 +120,6 @@ def _curves(corpus: Corpus, base: Path) -> dict[str, RatedCurve]:
     for path in lacking:
         corpus.lose(path)
     if lacking:
-        corpus.note("without the curves, exchanged valence and arousal cannot be found")
         return {}
     spread = {name: corpus.look(base / f"{name}_cont_std.csv") for name in ("valence", "arousal")}
     return read_curves(corpus, paths["valence"], paths["arousal"], spread)

@@ -42,11 +42,11 @@ _LABELS = {
     "sur": "surprised",
     "xxx": None,
 }
-_NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
+_NUMBER = r"\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*"
 _TURN = re.compile(
     rf"\[{_NUMBER}-{_NUMBER}\]\s+(Ses0[1-5][FM]_\w+)\s+(\w\w\w)\s+\[{_NUMBER},{_NUMBER},{_NUMBER}\]"
 )
-_RATER = re.compile(r"A-\w+:\s*val\s*(\d*(?:\.\d+)?)\s*;\s*act\s*(\d*(?:\.\d+)?)\s*;")
+_RATER = re.compile(r"A-\w+:\s*val\s*(\d?(?:\.\d{1,9})?)\s*;\s*act\s*(\d?(?:\.\d{1,9})?)\s*;")
 _WORDS = re.compile(r"(Ses0[1-5][FM]_\w+)\s*\[[^\]]*\]\s*:\s*(.*)")
 
 

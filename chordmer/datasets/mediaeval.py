@@ -172,7 +172,9 @@ def mend(
     verdict = curves_exchanged(valence[at], arousal[at], [curves[row] for row in rows])
     if verdict is None:
         if len(at):
-            corpus.note(f"{which}: too few curves to check valence against arousal")
+            corpus.note(
+                f"{which}: too few curves to tell whether valence and arousal were exchanged"
+            )
         return
     if not verdict:
         return

@@ -39,10 +39,10 @@ def load_pmemo(root: str | os.PathLike[str], *, missing: Missing = "raise") -> D
             metadata.csv                                 musicId, ..., artist (optional)
             annotations/static_annotations.csv           musicId, Arousal(mean), Valence(mean)
             annotations/static_annotations_std.csv       musicId, Arousal(std), Valence(std)
-            annotations/dynamic_annotations.csv          musicId, frameTime, ... (optional)
+            annotations/dynamic_annotations.csv          musicId, frameTime, Arousal(mean), ...
             annotations/dynamic_annotations_std.csv      musicId, frameTime, ... (optional)
     missing : {"raise", "drop"}
-        What to do about rated songs whose chorus is not here.
+        What to do about rated songs whose chorus is not here, and without the curves.
 
     Returns
     -------
