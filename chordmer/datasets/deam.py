@@ -9,7 +9,14 @@ import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing, natural
 from chordmer.datasets.dataset import About, Dataset
-from chordmer.datasets.mediaeval import NINE_POINTS, Samples, group_of, mend, read_curves
+from chordmer.datasets.mediaeval import (
+    NINE_POINTS,
+    Samples,
+    group_of,
+    mend,
+    read_curves,
+    read_static,
+)
 from chordmer.datasets.ratings import Floats, RatedCurve
 from chordmer.datasets.table import Row, Table
 from chordmer.track import AUDIO_SUFFIXES, Track
@@ -98,14 +105,7 @@ def load_deam(
     rows = _static(corpus, base)
     curves = _curves(corpus, base, raters)
     songs = sorted(rows, key=natural)
-    valence, arousal = (
-        np.array([corpus.convert(NINE_POINTS, rows[song], f"{name}_mean") for song in songs])
-        for name in ("valence", "arousal")
-    )
-    std = {
-        name: np.array([corpus.spread(NINE_POINTS, rows[song], f"{name}_std") for song in songs])
-        for name in ("valence", "arousal")
-    }
+    valence, arousal, std = read_static(corpus, [rows[song] for song in songs], "{}_mean", "{}_std")
     years = [_year(rows[song], song) for song in songs]
     listed = [curves.get(song) for song in songs]
     for year in _YEARS:
@@ -153,13 +153,8 @@ def _year(row: Row, song: str) -> int:
 
 
 def _curves(corpus: Corpus, base: Path, raters: bool) -> dict[str, RatedCurve]:
-    paths = {name: base / _DYNAMIC / f"{name}.csv" for name in ("valence", "arousal")}
-    for path in paths.values():
-        if not path.exists():
-            corpus.lose(path)
-    if not all(path.exists() for path in paths.values()):
-        return {}
-    curves = read_curves(corpus, paths["valence"], paths["arousal"], {})
+    valence, arousal = (base / _DYNAMIC / f"{name}.csv" for name in ("valence", "arousal"))
+    curves = read_curves(corpus, valence, arousal, {})
     folder = base / _RATERS
     if not raters or not folder.is_dir():
         return curves

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-
-import numpy as np
 
 from chordmer.datasets.corpus import Corpus, Missing, natural
 from chordmer.datasets.dataset import About, Dataset
-from chordmer.datasets.mediaeval import NINE_POINTS, group_of, mend, read_curves
-from chordmer.datasets.ratings import RatedCurve
+from chordmer.datasets.mediaeval import NINE_POINTS, group_of, mend, read_curves, read_static
 from chordmer.track import AUDIO_SUFFIXES, Track
 
 __all__ = ["load_emomusic"]
@@ -76,16 +72,14 @@ def load_emomusic(root: str | os.PathLike[str], *, missing: Missing = "raise") -
     audio = corpus.media(
         corpus.find("clips_45seconds", "clips_45sec", "clips", "audio"), AUDIO_SUFFIXES
     )
-    curves = _curves(corpus, base)
-    songs = sorted(rows, key=natural)
-    valence, arousal = (
-        np.array([corpus.convert(NINE_POINTS, rows[song], f"mean_{name}") for song in songs])
-        for name in ("valence", "arousal")
+    curves = read_curves(
+        corpus,
+        base / "valence_cont_average.csv",
+        base / "arousal_cont_average.csv",
+        {name: corpus.look(base / f"{name}_cont_std.csv") for name in ("valence", "arousal")},
     )
-    std = {
-        name: np.array([corpus.spread(NINE_POINTS, rows[song], f"std_{name}") for song in songs])
-        for name in ("valence", "arousal")
-    }
+    songs = sorted(rows, key=natural)
+    valence, arousal, std = read_static(corpus, [rows[song] for song in songs], "mean_{}", "std_{}")
     listed = [curves.get(song) for song in songs]
     mend(corpus, "all songs", valence, arousal, std, listed, range(len(songs)))
     parts: dict[str, list[str]] = {"train": [], "test": []}
@@ -112,14 +106,3 @@ def load_emomusic(root: str | os.PathLike[str], *, missing: Missing = "raise") -
         shared={"deam": songs},
         version="2013",
     )
-
-
-def _curves(corpus: Corpus, base: Path) -> dict[str, RatedCurve]:
-    paths = {name: base / f"{name}_cont_average.csv" for name in ("valence", "arousal")}
-    lacking = [path for path in paths.values() if not path.exists()]
-    for path in lacking:
-        corpus.lose(path)
-    if lacking:
-        return {}
-    spread = {name: corpus.look(base / f"{name}_cont_std.csv") for name in ("valence", "arousal")}
-    return read_curves(corpus, paths["valence"], paths["arousal"], spread)

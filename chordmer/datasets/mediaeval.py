@@ -15,7 +15,15 @@ from chordmer.datasets.ratings import Floats, RatedCurve, Scale
 from chordmer.datasets.table import Row, Table
 from chordmer.errors import ChordmerWarning, printable
 
-__all__ = ["NINE_POINTS", "Samples", "curves_exchanged", "group_of", "mend", "read_curves"]
+__all__ = [
+    "NINE_POINTS",
+    "Samples",
+    "curves_exchanged",
+    "group_of",
+    "mend",
+    "read_curves",
+    "read_static",
+]
 
 #: The scale of static ratings; that of the curves is -1 to 1.
 NINE_POINTS = Scale(1, 9)
@@ -61,6 +69,24 @@ class Samples:
         return [np.append(row, np.nan)[places] for row in self.rows]
 
 
+def read_static(
+    corpus: Corpus, rows: Sequence[Row], mean: str, std: str
+) -> tuple[Floats, Floats, dict[str, Floats]]:
+    """Return valence, arousal and their spread over raters, in [-1, 1], of rows of a table.
+
+    `mean` and `std` are the names of columns with ``{}`` for the dimension.
+    """
+    valence, arousal = (
+        np.array([corpus.convert(NINE_POINTS, row, mean.format(name)) for row in rows])
+        for name in ("valence", "arousal")
+    )
+    spread = {
+        name: np.array([corpus.spread(NINE_POINTS, row, std.format(name)) for row in rows])
+        for name in ("valence", "arousal")
+    }
+    return valence, arousal, spread
+
+
 def read_curves(
     corpus: Corpus, valence: Path, arousal: Path, spread: Mapping[str, Path | None]
 ) -> dict[str, RatedCurve]:
@@ -77,8 +103,14 @@ def read_curves(
     Returns
     -------
     dict of str to RatedCurve
-        By song. Moments that only one of the two tables rates are left out.
+        By song. Moments that only one of the two tables rates are left out. Empty, and noted as
+        missing, where a table lacks.
     """
+    lacking = [path for path in (valence, arousal) if not path.exists()]
+    for path in lacking:
+        corpus.lose(path)
+    if lacking:
+        return {}
     songs, valences = _by_song(valence)
     others, arousals = _by_song(arousal)
     aside = dict(zip(others, arousals.at(valences.times)))
