@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -375,3 +377,18 @@ CORPORA = [
         ("vgmidi_labelled.csv", "labelled/annotations/vgmidi_raw_1.json"),
     ),
 ]
+
+
+def made(tmp_path, name, folder="copy"):
+    """Make a corpus by name, anew; returns what its loader takes."""
+    root = tmp_path / folder
+    shutil.rmtree(root, ignore_errors=True)
+    return next(corpus for corpus in CORPORA if corpus.name == name).make(root)
+
+
+def edit(path, old, new, count=0):
+    """Replace a pattern in a table, which must be there."""
+    text = path.read_text(encoding="utf-8")
+    changed, n = re.subn(old, new, text, count=count, flags=re.MULTILINE)
+    assert n, f"{old} is not in {path}"
+    path.write_text(changed, encoding="utf-8")
