@@ -27,6 +27,7 @@ from chordmer.evaluate import (
     evaluate,
     regression_metrics,
 )
+from chordmer.evaluate.intervals import draw_groups
 from chordmer.evaluate.task import seeded
 from chordmer.recognizer import EmotionRecognizer
 from chordmer.track import Track
@@ -197,7 +198,7 @@ def test_rows_for_validation_decide_and_are_not_trained_on():
     ]
     assert result.chosen == {"n_neighbors": grid["n_neighbors"][int(np.argmax(scores))]}
     model = KNeighborsClassifier(**result.chosen).fit(X[fold.train], y[fold.train])
-    np.testing.assert_array_equal(result.predictions, model.predict(X[fold.test]))
+    np.testing.assert_array_equal(result.probabilities, model.predict_proba(X[fold.test]))
 
 
 def test_a_class_that_a_training_side_lacks_gets_no_probability():
@@ -277,6 +278,12 @@ def test_curves_are_learned_by_the_moment_and_measured_by_the_song():
     assert all(value.low <= value.high for value in found.values())
     songs, each = evaluation.song_metrics()
     assert songs.tolist() == list(range(12))
+    # Artists are resampled, with all their songs.
+    draws = [
+        float(np.repeat(drawn, 2) @ each["rmse"] / drawn.sum() / 2)
+        for drawn in draw_groups(np.arange(6), n_resamples=40)
+    ]
+    assert found["rmse"].low == pytest.approx(np.quantile(draws, 0.025))
     assert each["rmse"][4] == pytest.approx(regression_metrics(curves[4], answers[4])["rmse"])
     assert evaluation.compare(evaluation, n_resamples=10).difference.value == 0
     # Songs as lists of moments are the same songs.
