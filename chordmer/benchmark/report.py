@@ -1,0 +1,349 @@
+"""The report of a benchmark: results.csv, splits.csv, report.md and report.html.
+
+The first table has the form of Tables VII to IX of the MULTISPEC-DNN paper, and intervals; what the
+paper leaves out follows it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chordmer.benchmark.contenders import Contender
+from chordmer.benchmark.page import Block, Chart, Heading, Table, Text, to_html, to_markdown
+from chordmer.benchmark.runner import Outcome
+from chordmer.benchmark.store import Record
+from chordmer.errors import ChordmerError, printable
+from chordmer.evaluate import Evaluation, Interval, holm
+
+__all__ = ["write_report"]
+
+#: The columns of the paper's tables, and those that it lacks.
+_PAPER = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
+_MORE = {
+    "valence_accuracy": "Valence",
+    "arousal_accuracy": "Arousal",
+    "roc_auc": "ROC-AUC",
+    "log_loss": "Log loss",
+    "calibration_error": "Calibration error",
+}
+#: A cell that begins so is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_LEVEL = 0.05
+
+_Evaluations = Mapping[Contender, Evaluation]
+
+
+def write_report(outcome: Outcome, output: str | os.PathLike[str]) -> None:
+    """Write the four files of the report into the folder `output`.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    output : path-like
+        A folder, made if missing. Reports that are there are replaced.
+
+    Raises
+    ------
+    ChordmerError
+        If the folder cannot be written to.
+    """
+    found = {contender: outcome.evaluation(contender) for contender in outcome.contenders}
+    evaluations = {contender: e for contender, e in found.items() if e is not None}
+    blocks = [*_blocks(outcome, evaluations)]
+    pages = {
+        "results.csv": _csv(_result_rows(outcome, evaluations)),
+        "splits.csv": _csv(_split_rows(outcome)),
+        "report.md": to_markdown(blocks),
+        "report.html": to_html(blocks),
+    }
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in pages.items():
+            draft = folder / f".{secrets.token_hex(8)}"
+            try:
+                draft.write_text(text, encoding="utf-8", newline="")
+                draft.replace(folder / name)
+            finally:
+                draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise ChordmerError(
+            f"the report cannot be written: {error.strerror}", source=folder, stage="report"
+        ) from error
+
+
+# --- tables of numbers ----------------------------------------------------------------------------
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*rows[0]], lineterminator="\n")
+    writer.writerow({name: _cell(name) for name in rows[0]})
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value, 1000)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or value.startswith(_FORMULA) else text
+
+
+def _result_rows(outcome: Outcome, evaluations: _Evaluations) -> list[dict[str, Any]]:
+    rows = []
+    names = list(dict.fromkeys(n for e in evaluations.values() for n in e.by_fold()[0]))
+    for contender in outcome.contenders:
+        measured = iter(evaluations[contender].by_fold() if contender in evaluations else ())
+        for record in outcome.of(contender):
+            result = record.result
+            metrics = next(measured) if result else {}
+            rows.append(
+                {
+                    "model": contender.name,
+                    "features": " ".join(contender.features),
+                    "seed": record.seed,
+                    "fold": record.number,
+                    "n_train": len(result.fold.train) if result else "",
+                    "n_test": len(result.fold.test) if result else "",
+                    **{name: _number(metrics.get(name)) for name in names},
+                    "fit_seconds": round(result.fit_seconds, 3) if result else "",
+                    "predict_seconds": round(result.predict_seconds, 3) if result else "",
+                    "peak_memory_mib": round(record.peak.process) if result else "",
+                    "peak_gpu_mib": "" if record.peak.gpu is None else round(record.peak.gpu),
+                    "machine": record.machine,
+                    "error": record.error,
+                }
+            )
+    return rows
+
+
+def _split_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return a row a track: in which fold of each seed it was tested."""
+    tested: dict[str, dict[int, int]] = {}
+    for record in outcome.records:
+        if record.result is not None:
+            own = tested.setdefault(f"seed {record.seed}", {})
+            own.update(dict.fromkeys(record.result.fold.test.tolist(), record.number))
+    return [
+        {
+            "id": track.id,
+            "group": "" if track.group is None else track.group,
+            "label": label,
+            **{seed: rows.get(at, "") for seed, rows in tested.items()},
+        }
+        for at, (track, label) in enumerate(zip(outcome.dataset.tracks, outcome.y.tolist()))
+    ]
+
+
+def _number(value: float | None) -> float | str:
+    return "" if value is None or np.isnan(value) else round(value, 6)
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+def _blocks(outcome: Outcome, evaluations: _Evaluations) -> Iterator[Block]:
+    about, y = outcome.dataset.about, outcome.y
+    groups = {track.group for track in outcome.dataset.tracks}
+    counts = dict(zip(*(column.tolist() for column in np.unique(y, return_counts=True))))
+    classes = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+    commonest = max(counts.values()) / len(y)
+    yield Heading(f"Benchmark on {about.title}", 1)
+    yield Text(
+        f"{len(y):,} tracks in {len(groups):,} groups (a group, such as a song, is never on both "
+        f"sides); {classes}. {outcome.protocol}; seeds {outcome.settings['seeds']}. "
+        f"Finished {outcome.finished}."
+    )
+    if outcome.failed:
+        yield Text(
+            f"{len(outcome.failed)} of {len(outcome.records)} trainings failed; they are listed "
+            "below, and missing in all numbers."
+        )
+    measured = {contender: e.metrics() for contender, e in evaluations.items()}
+    if measured:
+        yield from _comparison(outcome, measured, commonest)
+        yield from _further(outcome, measured)
+        yield from _tests(evaluations, outcome)
+        yield from _confusions(evaluations)
+        yield _every_fold(outcome, evaluations)
+    if outcome.failed:
+        yield Heading("Failed")
+        yield Table(
+            ("Model", "Seed", "Fold", "What went wrong"),
+            [(r.contender.title, str(r.seed), str(r.number), r.error) for r in outcome.failed],
+        )
+    yield from _setting(outcome)
+
+
+def _comparison(
+    outcome: Outcome, measured: Mapping[Contender, Mapping[str, Interval]], commonest: float
+) -> Iterator[Block]:
+    yield Heading(f"Model classification comparison ({outcome.dataset.about.title})")
+    rows = []
+    for contender, metrics in measured.items():
+        done, asked = _done(outcome, contender), len(outcome.of(contender))
+        title = contender.title + ("" if len(done) == asked else f" ({len(done)} of {asked} folds)")
+        seconds = np.mean([r.result.fit_seconds for r in done if r.result])
+        rows.append((title, *(str(metrics[name]) for name in _PAPER), f"{seconds:.2f}"))
+    yield Table(("Model", *_PAPER.values(), "Training time (s)"), rows)
+    yield Text(
+        "Precision, recall and F1 are means over classes. Numbers are means over seeds of all "
+        "held-out answers together; in brackets 95 % intervals, by a bootstrap over groups. "
+        "Training time is that of one fold, on average, without the extraction of features that "
+        f"learn nothing. Always to answer the commonest class would be right {commonest:.3f} of "
+        "the time."
+    )
+    yield Chart(
+        [
+            (contender.title, found.value, found.low, found.high)
+            for contender, metrics in measured.items()
+            for found in [metrics["accuracy"]]
+        ],
+        commonest,
+        "Accuracy with 95 % intervals; the dashed line is the commonest class.",
+    )
+
+
+def _done(outcome: Outcome, contender: Contender) -> list[Record]:
+    return [record for record in outcome.of(contender) if record.result is not None]
+
+
+def _further(
+    outcome: Outcome, measured: Mapping[Contender, Mapping[str, Interval]]
+) -> Iterator[Block]:
+    yield Heading("Further measures")
+    names = [n for n in _MORE if any(n in metrics for metrics in measured.values())]
+    rows = []
+    for contender, metrics in measured.items():
+        done = _done(outcome, contender)
+        answered = sum(len(record.result.fold.test) for record in done if record.result)
+        seconds = sum(record.result.predict_seconds for record in done if record.result)
+        gpu = [record.peak.gpu for record in done if record.peak.gpu is not None]
+        rows.append(
+            (
+                contender.title,
+                *(_interval(metrics.get(name)) for name in names),
+                f"{1000 * seconds / answered:.2f}",
+                f"{max(record.peak.process for record in done):,.0f}",
+                f"{max(gpu):,.0f}" if gpu else "–",
+            )
+        )
+    header = ("Model", *(_MORE[name] for name in names))
+    yield Table((*header, "Answer (ms a track)", "Memory (MiB)", "GPU (MiB)"), rows)
+    yield Text(
+        "Valence and arousal: how often the half of the plane is right. Memory: the most that the "
+        "whole process held during a training and its test."
+    )
+
+
+def _interval(found: Interval | None) -> str:
+    return "–" if found is None or np.isnan(found.value) else str(found)
+
+
+def _tests(evaluations: _Evaluations, outcome: Outcome) -> Iterator[Block]:
+    whole = [c for c in evaluations if len(_done(outcome, c)) == len(outcome.of(c))]
+    pairs = list(combinations(whole, 2))
+    if not pairs:
+        return
+    yield Heading("Paired comparisons of accuracy")
+    found = [evaluations[one].compare(evaluations[other]) for one, other in pairs]
+    corrected = holm([comparison.t_test.p for comparison in found])
+    rows = []
+    for comparison, p in zip(found, corrected.tolist()):
+        gap, pair = comparison.difference, comparison.mcnemar
+        sure = comparison.better is not None and p < _LEVEL
+        rows.append(
+            (
+                f"{comparison.names[0]} – {comparison.names[1]}",
+                f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]",
+                _p(comparison.t_test.p),
+                _p(p),
+                _p(pair.p if pair else float("nan")),
+                str(comparison.better) if sure else "may be noise",
+            )
+        )
+    header = ("Models", "Difference", "t-test", "t-test (Holm)", "McNemar", "Better")
+    yield Table(header, rows)
+    yield Text(
+        "Intervals of 95 % by a bootstrap over groups, the same for both. The t-test is Nadeau and "
+        "Bengio's, of the differences by fold; Holm's correction is for the number of pairs. "
+        "McNemar's test is of the answers under the first seed. A model is called better only "
+        "where the interval leaves out 0 and every p is below 0.05, the corrected one included."
+    )
+
+
+def _p(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}" if value >= 0.001 else "0.001 or less"
+
+
+def _confusions(evaluations: _Evaluations) -> Iterator[Block]:
+    yield Heading("Confusion matrices")
+    yield Text("Rows are the truth, columns the answers; counts over all seeds.")
+    for contender, evaluation in evaluations.items():
+        matrix = evaluation.confusion()
+        labels = [str(label) for label in np.unique(evaluation.y).tolist()]
+        yield Table(
+            ("", *labels),
+            [
+                (label, *(f"{count:,}" for count in row))
+                for label, row in zip(labels, matrix.tolist())
+            ],
+            contender.title,
+            shades=matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1),
+        )
+
+
+def _every_fold(outcome: Outcome, evaluations: _Evaluations) -> Table:
+    rows = []
+    for contender, evaluation in evaluations.items():
+        for record, metrics in zip(_done(outcome, contender), evaluation.by_fold()):
+            assert record.result is not None
+            rows.append(
+                (
+                    contender.title,
+                    str(record.seed),
+                    str(record.number),
+                    str(len(record.result.fold.train)),
+                    str(len(record.result.fold.test)),
+                    *(f"{metrics[name]:.3f}" for name in _PAPER),
+                    f"{record.result.fit_seconds:.2f}",
+                )
+            )
+    header = ("Model", "Seed", "Fold", "Training", "Test", *_PAPER.values(), "Training time (s)")
+    return Table(
+        header, rows, "Every seed and fold (splits.csv says which track is in which)", folded=True
+    )
+
+
+def _setting(outcome: Outcome) -> Iterator[Block]:
+    dataset = outcome.dataset
+    yield Heading("Setting")
+    machines = list(dict.fromkeys(record.machine for record in outcome.records))
+    rows = [
+        ("Corpus", f"{dataset.about.title}, version {dataset.version}"),
+        ("Source", dataset.about.url),
+        ("Citation", dataset.about.citation),
+        ("Licence", dataset.licence),
+        *((f"Counted: {what}", str(here)) for what, (here, _) in dataset.report.counts.items()),
+        *(("Note", text) for text in dataset.report.odd),
+        ("Protocol", outcome.protocol),
+        *((name.capitalize(), text) for name, text in outcome.settings.items()),
+        *(
+            (contender.title, f"listens to {', '.join(contender.features)}")
+            for contender in outcome.contenders
+        ),
+        ("Hardware", "; ".join(machines)),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in outcome.versions.items())),
+    ]
+    yield Table(("", ""), rows)
