@@ -14,7 +14,7 @@ from test_architecture import loaded_after
 
 from chordmer import datasets
 from chordmer.datasets import Dataset
-from chordmer.datasets.corpus import natural
+from chordmer.datasets.media import natural
 from chordmer.errors import ChordmerError, DatasetError
 from chordmer.track import Track
 

@@ -88,7 +88,7 @@ def test_folders_too_full_or_too_deep_are_not_read_to_the_end(tmp_path, monkeypa
     dataset = datasets.load_folders(tmp_path)
     assert dataset.ids == ["happy/a", "sad/c"]
     assert dataset.report.odd == ("empty.mid is empty",)
-    monkeypatch.setattr("chordmer.datasets.corpus.MOST_FILES", 1)
+    monkeypatch.setattr("chordmer.datasets.media.MOST_FILES", 1)
     with pytest.raises(DatasetError, match="more than 1 files"):
         datasets.load_folders(tmp_path)
 

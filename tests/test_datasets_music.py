@@ -44,6 +44,14 @@ def test_pmemo_songs_without_a_spread_are_told(tmp_path):
     assert any("1 songs have no standard" in text for text in dataset.report.odd)
 
 
+def test_empty_lyrics_are_no_lyrics(tmp_path):
+    root = made(tmp_path, "pmemo")
+    (root / "lyrics/1.lrc").write_bytes(b"")
+    dataset = datasets.load_pmemo(root)
+    assert dataset.tracks[0].lyrics is None
+    assert not dataset.report.missing
+
+
 def test_jamendo_reads_tags_beyond_the_header_and_groups_by_artist(tmp_path):
     dataset = datasets.load_jamendo(made(tmp_path, "jamendo"))
     assert dataset.tags[:3] == [("calm", "film", "happy"), ("calm", "film"), ("calm",)]

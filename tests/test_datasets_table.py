@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chordmer.datasets import table as tables
-from chordmer.datasets.corpus import natural
+from chordmer.datasets.media import natural
 from chordmer.datasets.table import Table, read_json, read_lines
 from chordmer.errors import DatasetError
 

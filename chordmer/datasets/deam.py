@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chordmer.datasets.corpus import Corpus, Missing, natural
+from chordmer.datasets.corpus import Corpus, Missing
 from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.media import natural
 from chordmer.datasets.mediaeval import (
     NINE_POINTS,
     Samples,

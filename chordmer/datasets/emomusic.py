@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from chordmer.datasets.corpus import Corpus, Missing, natural
+from chordmer.datasets.corpus import Corpus, Missing
 from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.media import natural
 from chordmer.datasets.mediaeval import NINE_POINTS, group_of, mend, read_curves, read_static
 from chordmer.track import AUDIO_SUFFIXES, Track
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chordmer.datasets.corpus import Corpus, Media, Missing, natural
+from chordmer.datasets.corpus import Corpus, Missing
 from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.media import Media, natural
 from chordmer.datasets.table import Row
 from chordmer.track import AUDIO_SUFFIXES, Track
 
@@ -109,7 +110,7 @@ def _audio(folder: Media, row: Row) -> Path | None:
     piece = row.text("track id")
     if not piece.isdecimal() or not 1 <= int(piece[:6]) <= 400:
         raise row.error("should be a piece, 1 to 400", "track id", piece)
-    if folder.look(piece) is not None:
+    if piece in folder.paths:
         return folder.get(piece)
     return folder.get(str((int(piece) - 1) % 100 + 1))
 

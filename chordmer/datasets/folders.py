@@ -57,10 +57,10 @@ def load_folders(root: str | os.PathLike[str], *, group: str | None = None) -> D
         for source, suffixes in _SOURCES.items():
             media = corpus.media(corpus.root / label, suffixes, deep=True)
             for stem, path in media.paths.items():
-                if path.stat().st_size:
-                    files.setdefault(stem, {})[source] = path
-                else:
+                if media.look(stem) is None:
                     corpus.note(f"{path.name} is empty")
+                else:
+                    files.setdefault(stem, {})[source] = path
         for stem, sources in files.items():
             tracks.append(Track(f"{label}/{stem}", **sources, group=_group(pattern, stem)))
             labels.append(label)

@@ -6,8 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from chordmer.datasets.corpus import Corpus, Media, Missing
+from chordmer.datasets.corpus import Corpus, Missing
 from chordmer.datasets.dataset import About, Dataset
+from chordmer.datasets.media import Media
 from chordmer.datasets.ratings import Scale
 from chordmer.datasets.table import Row, Table
 from chordmer.track import Track
