@@ -52,11 +52,14 @@ class Peak:
     process : float
         Of the whole process, what was there before included. Where the system cannot measure a
         step alone (it can on Linux), since the process began.
+    added : float
+        Of it, what was not there before.
     gpu : float or None
         Of the GPU; None where none was used.
     """
 
     process: float = 0.0
+    added: float = 0.0
     gpu: float | None = None
 
 
@@ -66,7 +69,7 @@ def peak_memory() -> Iterator[Peak]:
 
     >>> with peak_memory() as peak:
     ...     data = bytearray(1 << 20)
-    >>> peak.process > 1
+    >>> peak.process > peak.added >= 0
     True
     """
     with suppress(OSError):
@@ -74,11 +77,13 @@ def peak_memory() -> Iterator[Peak]:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     if gpu := _cuda():
         gpu.reset_peak_memory_stats()
+    before = _high_water()
     peak = Peak()
     try:
         yield peak
     finally:
         peak.process = _high_water()
+        peak.added = peak.process - before
         if gpu := _cuda():
             peak.gpu = gpu.max_memory_allocated() / _MIB
 

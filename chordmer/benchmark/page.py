@@ -76,11 +76,14 @@ class Chart:
 
 Block = Heading | Text | Table | Chart
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#|!~&$])")
+#: What means something in Markdown, a bracket only where it ends the text of a link.
+_SPECIAL = re.compile(r"([\\`*_<|~&$]|\](?=[(\[:]))")
+#: What begins a heading, a quotation, a list or a rule where it begins a line.
+_START = re.compile(r"^(\s*)(\d*)([-+=#>.)])")
 _NUMBER = re.compile(r"[-+−]?\d")
 _LONGEST = 1000
 #: Of the picture, in its own units.
-_NAMES, _WIDTH, _ROW = 250, 760, 26
+_NAMES, _WIDTH, _ROW = 270, 780, 26
 
 _STYLE = """\
 :root { color-scheme: light dark; --ink: #1c1e21; --paper: #fdfdfb; --line: #c9ccd1;
@@ -99,7 +102,8 @@ table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabula
   font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .25rem .7rem; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+td { overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid var(--soft); }
 tbody th { font-weight: 500; }
 td.n, thead th.n { text-align: right; white-space: nowrap; }
@@ -122,7 +126,7 @@ def to_markdown(blocks: Sequence[Block]) -> str:
             case Heading(text, level):
                 parts.append(f"{'#' * level} {_md(text)}")
             case Text(text):
-                parts.append(_md(text))
+                parts.append(_START.sub(r"\1\2\\\3", _md(text)))
             case Table():
                 lines = [f"| {' | '.join(map(_md, row))} |" for row in (block.header, *block.rows)]
                 # Numbers stand under each other.
@@ -149,9 +153,7 @@ def to_html(blocks: Sequence[Block]) -> str:
 
 
 def _md(text: str) -> str:
-    escaped = _SPECIAL.sub(r"\\\1", printable(text, _LONGEST))
-    # At the start of a line these would begin a list, a heading or a rule.
-    return re.sub(r"^(\s*)(\d+(?=[.)])|)([-+=.)])", r"\1\2\\\3", escaped)
+    return _SPECIAL.sub(r"\\\1", printable(text, _LONGEST))
 
 
 def _esc(text: str) -> str:
@@ -225,7 +227,7 @@ def _svg(chart: Chart) -> str:
     parts.append(f'<line class="m" x1="{at}" x2="{at}" y1="4" y2="{height - 24}"/>')
     for number, (name, value, low, high) in enumerate(chart.rows):
         y = _ROW * number + 18
-        short = _esc(printable(name, 36))
+        short = _esc(printable(name, 34))
         parts.append(f'<text x="{_NAMES - 12}" y="{y + 4}" text-anchor="end">{short}</text>')
         if np.isfinite(low) and np.isfinite(high):
             parts.append(f'<line class="i" x1="{x(low)}" x2="{x(high)}" y1="{y}" y2="{y}"/>')

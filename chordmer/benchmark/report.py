@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chordmer.benchmark.contenders import Contender
+from chordmer.benchmark.contenders import MODELS, Contender
 from chordmer.benchmark.page import Block, Chart, Heading, Table, Text, to_html, to_markdown
 from chordmer.benchmark.runner import Outcome
 from chordmer.benchmark.store import Record
@@ -120,6 +120,7 @@ def _result_rows(outcome: Outcome, evaluations: _Evaluations) -> list[dict[str, 
                     "fit_seconds": round(result.fit_seconds, 3) if result else "",
                     "predict_seconds": round(result.predict_seconds, 3) if result else "",
                     "peak_memory_mib": round(record.peak.process) if result else "",
+                    "added_memory_mib": round(record.peak.added) if result else "",
                     "peak_gpu_mib": "" if record.peak.gpu is None else round(record.peak.gpu),
                     "machine": record.machine,
                     "error": record.error,
@@ -224,26 +225,48 @@ def _further(
 ) -> Iterator[Block]:
     yield Heading("Further measures")
     names = [n for n in _MORE if any(n in metrics for metrics in measured.values())]
-    rows = []
-    for contender, metrics in measured.items():
-        done = _done(outcome, contender)
-        answered = sum(len(record.result.fold.test) for record in done if record.result)
-        seconds = sum(record.result.predict_seconds for record in done if record.result)
-        gpu = [record.peak.gpu for record in done if record.peak.gpu is not None]
-        rows.append(
-            (
-                contender.title,
-                *(_interval(metrics.get(name)) for name in names),
-                f"{1000 * seconds / answered:.2f}",
-                f"{max(record.peak.process for record in done):,.0f}",
-                f"{max(gpu):,.0f}" if gpu else "–",
-            )
-        )
-    header = ("Model", *(_MORE[name] for name in names))
-    yield Table((*header, "Answer (ms a track)", "Memory (MiB)", "GPU (MiB)"), rows)
-    yield Text(
-        "Valence and arousal: how often the half of the plane is right. Memory: the most that the "
-        "whole process held during a training and its test."
+    rows = [
+        (contender.title, *(_interval(metrics.get(name)) for name in names))
+        for contender, metrics in measured.items()
+    ]
+    yield Table(("Model", *(_MORE[name] for name in names)), rows)
+    if "valence_accuracy" in names:
+        yield Text("Valence and arousal: how often the half of the plane is right.")
+    yield Heading("Time and memory")
+    yield Table(
+        (
+            "Model",
+            "Training (s)",
+            "Answer (ms a track)",
+            "Memory (MiB)",
+            "Added (MiB)",
+            "GPU (MiB)",
+        ),
+        [_costs(contender.title, _done(outcome, contender)) for contender in measured],
+    )
+    text = (
+        "Training and answers of one fold, on average, features that learn nothing being kept from "
+        "before. Memory: the most that the whole process held during a training and its test, and "
+        "what that added to the memory held before, in the median fold."
+    )
+    calibrated = [c for c in measured if MODELS[c.name].calibration]
+    if calibrated:
+        titles = " and ".join(contender.title for contender in calibrated)
+        text += f" To calibrate probabilities, each training of {titles} is several."
+    yield Text(text)
+
+
+def _costs(title: str, done: Sequence[Record]) -> tuple[str, ...]:
+    results = [record.result for record in done if record.result is not None]
+    answered = sum(len(result.fold.test) for result in results)
+    gpu = [record.peak.gpu for record in done if record.peak.gpu is not None]
+    return (
+        title,
+        f"{np.mean([result.fit_seconds for result in results]):.2f}",
+        f"{1000 * sum(result.predict_seconds for result in results) / answered:.2f}",
+        f"{max(record.peak.process for record in done):,.0f}",
+        f"{np.median([record.peak.added for record in done]):,.0f}",
+        f"{max(gpu):,.0f}" if gpu else "–",
     )
 
 
