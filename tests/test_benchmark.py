@@ -287,6 +287,20 @@ def test_one_model_failing_leaves_the_others(emopia, tmp_path, trainings, capsys
     assert len(trainings) == 6
 
 
+def test_a_piece_that_cannot_be_read_is_named(emopia, tmp_path, capsys):
+    root = tmp_path / "copy"
+    (root / "midis").mkdir(parents=True)
+    for file in (emopia / "midis").iterdir():
+        (root / "midis" / file.name).symlink_to(file)
+    (root / "label.csv").write_text((emopia / "label.csv").read_text())
+    (root / "midis" / "Q2_songQ20_0.mid").unlink()
+    (root / "midis" / "Q2_songQ20_0.mid").write_bytes(b"MThd and no more")
+    assert command(root, tmp_path / "report", "svm", "--seeds", "1") == 1
+    assert capsys.readouterr().err.count("Q2_songQ20_0.mid") >= 3
+    rows = read_table(tmp_path / "report" / "results.csv")
+    assert all("MidiError" in row["error"] and "Q2_songQ20_0.mid" in row["error"] for row in rows)
+
+
 def test_where_all_fails_there_is_a_report_of_that(emopia, tmp_path):
     assert command(emopia, tmp_path / "report", "cbsa:lyrics", "--seeds", "1") == 1
     assert "MissingModalityError" in (tmp_path / "report" / "report.md").read_text()

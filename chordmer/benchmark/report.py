@@ -6,14 +6,12 @@ paper leaves out follows it.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +19,8 @@ from chordmer.benchmark.contenders import MODELS, Contender
 from chordmer.benchmark.page import Block, Chart, Heading, Table, Text, to_html, to_markdown
 from chordmer.benchmark.runner import Outcome
 from chordmer.benchmark.store import Record
-from chordmer.errors import ChordmerError, printable
+from chordmer.benchmark.tables import result_rows, split_rows, to_csv
+from chordmer.errors import ChordmerError
 from chordmer.evaluate import Evaluation, Interval, holm
 
 __all__ = ["write_report"]
@@ -35,8 +34,6 @@ _MORE = {
     "log_loss": "Log loss",
     "calibration_error": "Calibration error",
 }
-#: A cell that begins so is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LEVEL = 0.05
 
 _Evaluations = Mapping[Contender, Evaluation]
@@ -60,8 +57,8 @@ def write_report(outcome: Outcome, output: str | os.PathLike[str]) -> None:
     evaluations = {contender: e for contender, e in found.items() if e is not None}
     blocks = [*_blocks(outcome, evaluations)]
     pages = {
-        "results.csv": _csv(_result_rows(outcome, evaluations)),
-        "splits.csv": _csv(_split_rows(outcome)),
+        "results.csv": to_csv(result_rows(outcome, evaluations)),
+        "splits.csv": to_csv(split_rows(outcome)),
         "report.md": to_markdown(blocks),
         "report.html": to_html(blocks),
     }
@@ -79,79 +76,6 @@ def write_report(outcome: Outcome, output: str | os.PathLike[str]) -> None:
         raise ChordmerError(
             f"the report cannot be written: {error.strerror}", source=folder, stage="report"
         ) from error
-
-
-# --- tables of numbers ----------------------------------------------------------------------------
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [*rows[0]], lineterminator="\n")
-    writer.writerow({name: _cell(name) for name in rows[0]})
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
-    if not isinstance(value, str):
-        return value
-    text = printable(value, 1000)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) or value.startswith(_FORMULA) else text
-
-
-def _result_rows(outcome: Outcome, evaluations: _Evaluations) -> list[dict[str, Any]]:
-    rows = []
-    names = list(dict.fromkeys(n for e in evaluations.values() for n in e.by_fold()[0]))
-    for contender in outcome.contenders:
-        measured = iter(evaluations[contender].by_fold() if contender in evaluations else ())
-        for record in outcome.of(contender):
-            result = record.result
-            metrics = next(measured) if result else {}
-            rows.append(
-                {
-                    "model": contender.name,
-                    "features": " ".join(contender.features),
-                    "seed": record.seed,
-                    "fold": record.number,
-                    "n_train": len(result.fold.train) if result else "",
-                    "n_test": len(result.fold.test) if result else "",
-                    **{name: _number(metrics.get(name)) for name in names},
-                    "fit_seconds": round(result.fit_seconds, 3) if result else "",
-                    "predict_seconds": round(result.predict_seconds, 3) if result else "",
-                    "peak_memory_mib": round(record.peak.process) if result else "",
-                    "added_memory_mib": round(record.peak.added) if result else "",
-                    "peak_gpu_mib": "" if record.peak.gpu is None else round(record.peak.gpu),
-                    "machine": record.machine,
-                    "error": record.error,
-                }
-            )
-    return rows
-
-
-def _split_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    """Return a row a track: in which fold of each seed it was tested."""
-    tested: dict[str, dict[int, int]] = {}
-    for record in outcome.records:
-        if record.result is not None:
-            own = tested.setdefault(f"seed {record.seed}", {})
-            own.update(dict.fromkeys(record.result.fold.test.tolist(), record.number))
-    return [
-        {
-            "id": track.id,
-            "group": "" if track.group is None else track.group,
-            "label": label,
-            **{seed: rows.get(at, "") for seed, rows in tested.items()},
-        }
-        for at, (track, label) in enumerate(zip(outcome.dataset.tracks, outcome.y.tolist()))
-    ]
-
-
-def _number(value: float | None) -> float | str:
-    return "" if value is None or np.isnan(value) else round(value, 6)
-
-
-# --- the page -------------------------------------------------------------------------------------
 
 
 def _blocks(outcome: Outcome, evaluations: _Evaluations) -> Iterator[Block]:
@@ -280,7 +204,8 @@ def _tests(evaluations: _Evaluations, outcome: Outcome) -> Iterator[Block]:
     if not pairs:
         return
     yield Heading("Paired comparisons of accuracy")
-    found = [evaluations[one].compare(evaluations[other]) for one, other in pairs]
+    answers = {contender: _without_shares(evaluations[contender]) for contender in whole}
+    found = [answers[one].compare(answers[other]) for one, other in pairs]
     corrected = holm([comparison.t_test.p for comparison in found])
     rows = []
     for comparison, p in zip(found, corrected.tolist()):
@@ -304,6 +229,12 @@ def _tests(evaluations: _Evaluations, outcome: Outcome) -> Iterator[Block]:
         "McNemar's test is of the answers under the first seed. A model is called better only "
         "where the interval leaves out 0 and every p is below 0.05, the corrected one included."
     )
+
+
+def _without_shares(evaluation: Evaluation) -> Evaluation:
+    """Return the evaluation of labels alone: probabilities take time, and tell no accuracy."""
+    results = tuple(replace(result, probabilities=None) for result in evaluation.results)
+    return replace(evaluation, results=results)
 
 
 def _p(value: float) -> str:
@@ -362,6 +293,7 @@ def _setting(outcome: Outcome) -> Iterator[Block]:
         *(("Note", text) for text in dataset.report.odd),
         ("Protocol", outcome.protocol),
         *((name.capitalize(), text) for name, text in outcome.settings.items()),
+        ("Every parameter and answer", "in the folder folds, a file a training"),
         *(
             (contender.title, f"listens to {', '.join(contender.features)}")
             for contender in outcome.contenders

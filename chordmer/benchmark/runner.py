@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,53 +146,35 @@ def run_benchmark(
     """
     if not contenders or len(set(contenders)) < len(contenders):
         raise ValueError("contenders should be one or more different ones")
-    output = Path(output)
-    kept = output / "cache" if cache is None else Path(cache)
+    kept = Path(output) / "cache" if cache is None else Path(cache)
     dataset, y = _labelled(dataset)
-    progress = Progress(verbose)
-    data = data_version(dataset.tracks, y)
-    protocol = _protocol(dataset, folds, split)
-    groups = [track.group for track in dataset.tracks]
-    plan = [
-        (seed, number, fold)
-        for seed in range(seeds)
-        for number, fold in enumerate(folds_of(protocol, y, groups, seed=seed))
-    ]
     classes = np.unique(y).tolist()
-    models = {}
-    for contender in contenders:
-        models[contender] = contender.recognizer(
+    models = {
+        contender: contender.recognizer(
             target="quadrant" if set(classes) <= set(QUADRANTS) else classes,
             seconds=seconds,
             epochs=epochs,
             cache=os.fspath(kept),
         )
+        for contender in contenders
+    }
+    protocol = _protocol(dataset, folds, split)
     words = protocol.words + (f" {split}" if split else "")
     common = {
-        "data": data,
+        "data": data_version(dataset.tracks, y),
         "protocol": words,
         "seconds": seconds,
         "code": code_version(),
         "versions": versions(),
     }
-    jobs = [
-        _Job(
-            contender, seed, number, fold, {**common, **_identity(contender, models, seed, number)}
-        )
-        for seed in range(seeds)
-        for contender in contenders
-        for own, number, fold in plan
-        if own == seed
-    ]
-    store = Store(output / _FOLDS)
-    done: dict[int, Record] = {}
-    for at, job in enumerate(jobs):
-        record = store.load(job.settings, job.contender, job.fold, len(classes))
-        if record is not None:
-            done[at] = record
+    jobs = _plan(models, dataset.tracks, y, protocol, seeds, common)
+    store = Store(Path(output) / _FOLDS)
+    found = [store.load(job.settings, job.contender, job.fold, len(classes)) for job in jobs]
+    done = {at: record for at, record in enumerate(found) if record is not None}
+    progress = Progress(verbose)
     progress.begin([job.contender for job in jobs], done)
-    waiting = dict.fromkeys(job.contender for at, job in enumerate(jobs) if at not in done)
     tracks = list(dataset.tracks)
+    waiting = dict.fromkeys(job.contender for at, job in enumerate(jobs) if at not in done)
     if waiting:
         tracks = _listen([models[c] for c in waiting], tracks, y, kept, seconds, progress)
     for at, job in enumerate(jobs):
@@ -210,7 +192,7 @@ def run_benchmark(
         {
             "seeds": ", ".join(map(str, range(seeds))),
             "sound": "all of it" if seconds is None else f"the first {seconds:g} s",
-            "epochs": "as in each model's recipe" if epochs is None else f"{epochs} at most",
+            "epochs": "as in each model's paper" if epochs is None else f"{epochs} at most",
         },
         versions(),
         datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -219,6 +201,8 @@ def run_benchmark(
 
 @dataclass(frozen=True, eq=False)
 class _Job:
+    """One training: of which model, on which fold, and all settings that its result depends on."""
+
     contender: Contender
     seed: int
     number: int
@@ -226,16 +210,32 @@ class _Job:
     settings: dict[str, Any]
 
 
-def _identity(
-    contender: Contender, models: dict[Contender, EmotionRecognizer], seed: int, number: int
-) -> dict[str, Any]:
-    return {
-        "model": contender.name,
-        "features": list(contender.features),
-        "parameters": settings_of(models[contender]),
-        "seed": seed,
-        "fold": number,
-    }
+def _plan(
+    models: Mapping[Contender, EmotionRecognizer],
+    tracks: Sequence[Track],
+    y: NDArray[Any],
+    protocol: CrossValidation | PublishedSplit,
+    seeds: int,
+    common: Mapping[str, Any],
+) -> list[_Job]:
+    """Return all trainings: each seed for all models before the next seed."""
+    groups = [track.group for track in tracks]
+    jobs = []
+    for seed in range(seeds):
+        folds = folds_of(protocol, y, groups, seed=seed)
+        for contender, model in models.items():
+            settings = {
+                **common,
+                "model": contender.name,
+                "features": list(contender.features),
+                "parameters": settings_of(model),
+                "seed": seed,
+            }
+            jobs += [
+                _Job(contender, seed, number, fold, {**settings, "fold": number})
+                for number, fold in enumerate(folds)
+            ]
+    return jobs
 
 
 def _labelled(dataset: Dataset) -> tuple[Dataset, NDArray[Any]]:
@@ -295,15 +295,16 @@ def _listen(
     for (name, as_vector), extractor in forms.items():
         if extractor.__sklearn_tags__().requires_fit:
             continue
+        what = f"{name}, {'vectors' if as_vector else 'frames'}"
         try:
             hearing = Hearing.fit([(name, extractor)], [name] if as_vector else [], tracks, y)
             for start in range(0, len(tracks), _BATCH):
                 batch = tracks[start : start + _BATCH]
                 hearing.hear(batch, shared_cache(os.fspath(cache)), strict=False)
-                progress.count(f"features {name}", start + len(batch), len(tracks))
+                progress.count(what, start + len(batch), len(tracks))
         except (ChordmerError, ImportError) as error:
             # The trainings that need it will say so; others go on.
-            progress.say(f"features {name}: {printable(error, 300)}")
+            progress.say(f"{what}: {printable(error, 300)}")
     return tracks
 
 
