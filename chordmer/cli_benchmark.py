@@ -99,13 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
             epochs=arguments.epochs,
             cache=arguments.cache,
         )
-        write_report(outcome, output)
+        measured = write_report(outcome, output)
     except ValueError as error:
         print(f"chordmer: {printable(error, 500)}", file=sys.stderr)
         return 1
     for contender in contenders:
-        evaluation = outcome.evaluation(contender)
-        found = "nothing" if evaluation is None else f"accuracy {evaluation.metrics()['accuracy']}"
+        found = (
+            f"accuracy {measured[contender]['accuracy']}" if contender in measured else "nothing"
+        )
         print(f"{contender.title}: {found}")
     print(f"report: {printable(output / 'report.html')}")
     if outcome.failed:

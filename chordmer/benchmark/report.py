@@ -37,9 +37,12 @@ _MORE = {
 _LEVEL = 0.05
 
 _Evaluations = Mapping[Contender, Evaluation]
+_Metrics = Mapping[Contender, Mapping[str, Interval]]
 
 
-def write_report(outcome: Outcome, output: str | os.PathLike[str]) -> None:
+def write_report(
+    outcome: Outcome, output: str | os.PathLike[str]
+) -> dict[Contender, dict[str, Interval]]:
     """Write the four files of the report into the folder `output`.
 
     Parameters
@@ -48,6 +51,11 @@ def write_report(outcome: Outcome, output: str | os.PathLike[str]) -> None:
     output : path-like
         A folder, made if missing. Reports that are there are replaced.
 
+    Returns
+    -------
+    dict of Contender to dict of str to Interval
+        The metrics of each contender that came to something.
+
     Raises
     ------
     ChordmerError
@@ -55,7 +63,8 @@ def write_report(outcome: Outcome, output: str | os.PathLike[str]) -> None:
     """
     found = {contender: outcome.evaluation(contender) for contender in outcome.contenders}
     evaluations = {contender: e for contender, e in found.items() if e is not None}
-    blocks = [*_blocks(outcome, evaluations)]
+    measured = {contender: e.metrics() for contender, e in evaluations.items()}
+    blocks = [*_blocks(outcome, evaluations, measured)]
     pages = {
         "results.csv": to_csv(result_rows(outcome, evaluations)),
         "splits.csv": to_csv(split_rows(outcome)),
@@ -76,9 +85,10 @@ def write_report(outcome: Outcome, output: str | os.PathLike[str]) -> None:
         raise ChordmerError(
             f"the report cannot be written: {error.strerror}", source=folder, stage="report"
         ) from error
+    return measured
 
 
-def _blocks(outcome: Outcome, evaluations: _Evaluations) -> Iterator[Block]:
+def _blocks(outcome: Outcome, evaluations: _Evaluations, measured: _Metrics) -> Iterator[Block]:
     about, y = outcome.dataset.about, outcome.y
     groups = {track.group for track in outcome.dataset.tracks}
     counts = dict(zip(*(column.tolist() for column in np.unique(y, return_counts=True))))
@@ -95,7 +105,6 @@ def _blocks(outcome: Outcome, evaluations: _Evaluations) -> Iterator[Block]:
             f"{len(outcome.failed)} of {len(outcome.records)} trainings failed; they are listed "
             "below, and missing in all numbers."
         )
-    measured = {contender: e.metrics() for contender, e in evaluations.items()}
     if measured:
         yield from _comparison(outcome, measured, commonest)
         yield from _further(outcome, measured)
@@ -111,9 +120,7 @@ def _blocks(outcome: Outcome, evaluations: _Evaluations) -> Iterator[Block]:
     yield from _setting(outcome)
 
 
-def _comparison(
-    outcome: Outcome, measured: Mapping[Contender, Mapping[str, Interval]], commonest: float
-) -> Iterator[Block]:
+def _comparison(outcome: Outcome, measured: _Metrics, commonest: float) -> Iterator[Block]:
     yield Heading(f"Model classification comparison ({outcome.dataset.about.title})")
     rows = []
     for contender, metrics in measured.items():
@@ -144,9 +151,7 @@ def _done(outcome: Outcome, contender: Contender) -> list[Record]:
     return [record for record in outcome.of(contender) if record.result is not None]
 
 
-def _further(
-    outcome: Outcome, measured: Mapping[Contender, Mapping[str, Interval]]
-) -> Iterator[Block]:
+def _further(outcome: Outcome, measured: _Metrics) -> Iterator[Block]:
     yield Heading("Further measures")
     names = [n for n in _MORE if any(n in metrics for metrics in measured.values())]
     rows = [
