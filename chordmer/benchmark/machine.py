@@ -49,17 +49,17 @@ class Peak:
 
     Attributes
     ----------
-    process : float
+    process : float or None
         Of the whole process, what was there before included. Where the system cannot measure a
-        step alone (it can on Linux), since the process began.
-    added : float
+        step alone (it can on Linux), since the process began; None where it measures nothing.
+    added : float or None
         Of it, what was not there before.
     gpu : float or None
         Of the GPU; None where none was used.
     """
 
-    process: float = 0.0
-    added: float = 0.0
+    process: float | None = None
+    added: float | None = None
     gpu: float | None = None
 
 
@@ -83,12 +83,13 @@ def peak_memory() -> Iterator[Peak]:
         yield peak
     finally:
         peak.process = _high_water()
-        peak.added = peak.process - before
+        if before is not None and peak.process is not None:
+            peak.added = peak.process - before
         if gpu := _cuda():
             peak.gpu = gpu.max_memory_allocated() / _MIB
 
 
-def _high_water() -> float:
+def _high_water() -> float | None:
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         line = next(line for line in lines if line.startswith("VmHWM:"))
@@ -96,7 +97,7 @@ def _high_water() -> float:
     try:
         import resource
     except ImportError:
-        return float("nan")
+        return None
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (_MIB if sys.platform == "darwin" else 1024)
 

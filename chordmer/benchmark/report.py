@@ -188,15 +188,21 @@ def _further(outcome: Outcome, measured: _Metrics) -> Iterator[Block]:
 def _costs(title: str, done: Sequence[Record]) -> tuple[str, ...]:
     results = [record.result for record in done if record.result is not None]
     answered = sum(len(result.fold.test) for result in results)
-    gpu = [record.peak.gpu for record in done if record.peak.gpu is not None]
+    peaks = [record.peak for record in done]
+    added = [peak.added for peak in peaks if peak.added is not None]
     return (
         title,
         f"{np.mean([result.fit_seconds for result in results]):.2f}",
         f"{1000 * sum(result.predict_seconds for result in results) / answered:.2f}",
-        f"{max(record.peak.process for record in done):,.0f}",
-        f"{np.median([record.peak.added for record in done]):,.0f}",
-        f"{max(gpu):,.0f}" if gpu else "–",
+        _most([peak.process for peak in peaks]),
+        f"{np.median(added):,.0f}" if added else "–",
+        _most([peak.gpu for peak in peaks]),
     )
+
+
+def _most(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{max(known):,.0f}" if known else "–"
 
 
 def _interval(found: Interval | None) -> str:

@@ -107,7 +107,7 @@ class Store:
                     result.probabilities is None
                     or result.probabilities.shape == (len(fold.test), n_classes)
                 )
-                and math.isfinite(record.seconds + record.peak.process + record.peak.added)
+                and math.isfinite(record.seconds + sum(v or 0 for v in vars(record.peak).values()))
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None

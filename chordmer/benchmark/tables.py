@@ -59,9 +59,9 @@ def result_rows(
                     **{name: _number(metrics.get(name)) for name in names},
                     "fit_seconds": round(result.fit_seconds, 3) if result else "",
                     "predict_seconds": round(result.predict_seconds, 3) if result else "",
-                    "peak_memory_mib": round(record.peak.process) if result else "",
-                    "added_memory_mib": round(record.peak.added) if result else "",
-                    "peak_gpu_mib": "" if record.peak.gpu is None else round(record.peak.gpu),
+                    "peak_memory_mib": _mib(record.peak.process),
+                    "added_memory_mib": _mib(record.peak.added),
+                    "peak_gpu_mib": _mib(record.peak.gpu),
                     "machine": record.machine,
                     "error": record.error,
                 }
@@ -89,3 +89,7 @@ def split_rows(outcome: Outcome) -> list[dict[str, Any]]:
 
 def _number(value: float | None) -> float | str:
     return "" if value is None or np.isnan(value) else round(value, 6)
+
+
+def _mib(value: float | None) -> int | str:
+    return "" if value is None else round(value)
