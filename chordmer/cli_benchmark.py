@@ -22,8 +22,9 @@ features:
   symbolic chord2vec gtf mf_rp wide narrow mel descriptors lyrics egemaps
   a model may have its own: svm:symbolic+chord2vec,multispec,multispec:gtf+mf_rp
 
-Tracks that have notes and no sound are rendered, if a model wants sound. Every result is kept as
-soon as it is there: the same command again goes on where it stopped, and trains nothing twice.
+Tracks that have notes and no sound are rendered, if a model wants sound. Networks use the GPU when
+there is one. Every result is kept as soon as it is there: the same command again goes on where it
+stopped, and trains nothing twice.
 """
 
 

@@ -14,10 +14,12 @@ from chordmer import cli_benchmark
 from chordmer.benchmark import (
     MODELS,
     Contender,
+    Outcome,
     Record,
     contender_of,
     run_benchmark,
     runner,
+    write_report,
 )
 from chordmer.benchmark.machine import Peak, hardware, peak_memory, versions
 from chordmer.benchmark.page import Chart, Heading, Table, Text, to_html, to_markdown
@@ -27,7 +29,7 @@ from chordmer.benchmark.store import Store, code_version, data_version, settings
 from chordmer.cli import main
 from chordmer.datasets import load_emopia
 from chordmer.errors import ChordmerError, DatasetError
-from chordmer.evaluate import Fold, FoldResult, evaluate
+from chordmer.evaluate import Fold, FoldResult, evaluate, folds_of
 from chordmer.io import to_pretty_midi
 from chordmer.recipes import FEATURES
 from chordmer.track import Track
@@ -434,6 +436,37 @@ def test_the_report_has_the_form_of_the_papers_tables(finished):
     for name, number in versions().items():
         assert f"{name} {number}" in page
     assert hardware().split(",")[0] in page
+
+
+def test_only_what_all_tests_tell_is_called_better(emopia, tmp_path):
+    dataset = load_emopia(emopia)
+    truth = dataset.labels.astype(str)
+    folds = folds_of(8, truth, dataset.groups)
+    wrong = np.roll(truth, 8)
+    mixed = np.where(np.arange(len(truth)) % 8 < 2, wrong, truth)
+    answers = {"svm": truth, "rf": mixed, "default": truth, "cbsa": wrong}
+    contenders = tuple(contender_of(name) for name in answers)
+    records = tuple(
+        Record(contender, 0, at, FoldResult(0, at, fold, answers[contender.name][fold.test]))
+        for contender in contenders
+        for at, fold in enumerate(folds)
+    )
+    outcome = Outcome(dataset, truth, contenders, "8 folds", records, {"seeds": "0"}, {}, "now")
+    measured = write_report(outcome, tmp_path / "report")
+    assert measured[contenders[0]]["accuracy"].value == 1
+    assert measured[contenders[1]]["accuracy"].value == 0.75
+    page = (tmp_path / "report" / "report.md").read_text()
+    verdicts = dict(re.findall(r"\| (.+ – [\w ]+) \| .+ \| ([^|]+) \|\n", page))
+    assert verdicts == {
+        "SVM – Random forest": "may be noise",
+        "SVM – chordmer default": "may be noise",
+        "SVM – CBSA": "SVM",
+        "Random forest – chordmer default": "may be noise",
+        "Random forest – CBSA": "Random forest",
+        "chordmer default – CBSA": "chordmer default",
+    }
+    rows = read_table(tmp_path / "report" / "results.csv")
+    assert {row["peak_memory_mib"] for row in rows} == {""}
 
 
 class Reader(HTMLParser):

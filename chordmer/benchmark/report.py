@@ -217,7 +217,8 @@ def _tests(evaluations: _Evaluations, outcome: Outcome) -> Iterator[Block]:
     yield Heading("Paired comparisons of accuracy")
     answers = {contender: _without_shares(evaluations[contender]) for contender in whole}
     found = [answers[one].compare(answers[other]) for one, other in pairs]
-    corrected = holm([comparison.t_test.p for comparison in found])
+    # Only where both tests tell is a model called better: the larger p is that of the verdict.
+    corrected = holm([max(comparison.p_values, default=np.nan) for comparison in found])
     rows = []
     for comparison, p in zip(found, corrected.tolist()):
         gap, pair = comparison.difference, comparison.mcnemar
@@ -227,18 +228,19 @@ def _tests(evaluations: _Evaluations, outcome: Outcome) -> Iterator[Block]:
                 f"{comparison.names[0]} – {comparison.names[1]}",
                 f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]",
                 _p(comparison.t_test.p),
-                _p(p),
                 _p(pair.p if pair else float("nan")),
+                _p(p),
                 str(comparison.better) if sure else "may be noise",
             )
         )
-    header = ("Models", "Difference", "t-test", "t-test (Holm)", "McNemar", "Better")
+    header = ("Models", "Difference", "t-test", "McNemar", "Corrected", "Better")
     yield Table(header, rows)
     yield Text(
         "Intervals of 95 % by a bootstrap over groups, the same for both. The t-test is Nadeau and "
-        "Bengio's, of the differences by fold; Holm's correction is for the number of pairs. "
-        "McNemar's test is of the answers under the first seed. A model is called better only "
-        "where the interval leaves out 0 and every p is below 0.05, the corrected one included."
+        "Bengio's, of the differences by fold; McNemar's test is of the answers under the first "
+        "seed. Corrected is the larger p of the two after Holm's correction for the number of "
+        "pairs. A model is called better only where the interval leaves out 0 and the corrected p "
+        "is below 0.05."
     )
 
 
@@ -249,7 +251,7 @@ def _without_shares(evaluation: Evaluation) -> Evaluation:
 
 
 def _p(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3f}" if value >= 0.001 else "0.001 or less"
+    return "–" if np.isnan(value) else f"{value:.3f}" if value >= 0.001 else "below 0.001"
 
 
 def _confusions(evaluations: _Evaluations) -> Iterator[Block]:
