@@ -314,4 +314,4 @@ def _setting(outcome: Outcome) -> Iterator[Block]:
         ("Hardware", "; ".join(machines)),
         ("Versions", ", ".join(f"{name} {number}" for name, number in outcome.versions.items())),
     ]
-    yield Table(("", ""), rows)
+    yield Table(("What", "Which"), rows)
