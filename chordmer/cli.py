@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chordmer import __version__, cli_train
+from chordmer import __version__, cli_benchmark, cli_train
 from chordmer.emotion import Emotion
 from chordmer.errors import ChordmerError, printable
 from chordmer.track import AUDIO_SUFFIXES, LYRICS_SUFFIXES, SYMBOLIC_SUFFIXES, as_track
@@ -25,6 +25,7 @@ examples:
   chordmer predict folder/
   chordmer train songs.csv --recipe default -o my-model
   chordmer predict --model my-model song.mid --audio song.wav --lyrics song.txt
+  chordmer benchmark --dataset emopia --root EMOPIA_1.0 --models svm,default -o report
 """
 #: What a model listens to, and the endings of files that hold it.
 _SUFFIXES = {
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "train":
             return cli_train.run(arguments)
+        if arguments.command == "benchmark":
+            return cli_benchmark.run(arguments)
         _check(parser, arguments)
         return _predict(arguments)
     except BrokenPipeError:
@@ -92,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--audio", metavar="F", help="the sound of the piece, for --model")
     predict.add_argument("--lyrics", metavar="F", help="the words of the piece, for --model")
     cli_train.add_parser(commands)
+    cli_benchmark.add_parser(commands)
     return parser
 
 

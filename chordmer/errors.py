@@ -12,6 +12,8 @@ __all__ = [
     "AudioError",
     "ChordmerError",
     "ChordmerWarning",
+    "DatasetError",
+    "LeakageError",
     "LyricsError",
     "MidiError",
     "MissingExtraError",
@@ -90,6 +92,14 @@ class AudioError(ChordmerError):
 
 class LyricsError(ChordmerError):
     """A lyrics file cannot be read."""
+
+
+class DatasetError(ChordmerError):
+    """A corpus lacks files, or its tables and files disagree."""
+
+
+class LeakageError(ChordmerError):
+    """A song is in training and in test: what is measured so is memory."""
 
 
 class ModelError(ChordmerError):

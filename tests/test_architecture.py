@@ -37,8 +37,8 @@ MAY_IMPORT = {
         room: EVERYTHING for room in ("recognizer", "pretrained", "datasets", "evaluate", "extract")
     },
     **{
-        room: EVERYTHING | {"explain", "plot", "cli_train"}
-        for room in ("explain", "plot", "cli", "cli_train", "web")
+        room: EVERYTHING | {"explain", "plot", "cli_train", "cli_benchmark", "benchmark"}
+        for room in ("explain", "plot", "cli", "cli_train", "cli_benchmark", "benchmark", "web")
     },
 }
 #: Which files may import each heavy package.
