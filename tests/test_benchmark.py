@@ -31,7 +31,7 @@ from chordmer.datasets import load_emopia
 from chordmer.errors import ChordmerError, DatasetError
 from chordmer.evaluate import Fold, FoldResult, evaluate, folds_of
 from chordmer.io import to_pretty_midi
-from chordmer.recipes import FEATURES
+from chordmer.recognizer.recipes import FEATURES
 from chordmer.track import Track
 
 MODELS_ASKED = "svm,default:symbolic,mccbl"

@@ -8,8 +8,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from chordmer.recipes import FEATURES, RECIPES
 from chordmer.recognizer import EmotionRecognizer
+from chordmer.recognizer.recipes import FEATURES, RECIPES
 
 __all__ = ["MODELS", "Contender", "Model", "contender_of"]
 
@@ -31,7 +31,7 @@ class Model:
     title : str
         As the papers' tables call it.
     features : tuple of str
-        What it listens to unless told otherwise: keys of `chordmer.recipes.FEATURES`.
+        What it listens to unless told otherwise: keys of `chordmer.recognizer.recipes.FEATURES`.
     classifier : callable or None
         Makes the classifier; None: that of `EmotionRecognizer`.
     fusion : str
@@ -102,7 +102,7 @@ class Contender:
     name : str
         A key of `MODELS`.
     features : tuple of str
-        Keys of `chordmer.recipes.FEATURES`.
+        Keys of `chordmer.recognizer.recipes.FEATURES`.
     """
 
     name: str

@@ -22,11 +22,11 @@ from chordmer.emotion import QUADRANTS
 from chordmer.errors import ChordmerError, DatasetError, printable
 from chordmer.evaluate import CrossValidation, Evaluation, Fold, PublishedSplit, evaluate, folds_of
 from chordmer.evaluate.intervals import group_codes
-from chordmer.feature_cache import shared_cache
-from chordmer.heads import make_head, vector_names
-from chordmer.hearing import Hearing
 from chordmer.recognizer import EmotionRecognizer
-from chordmer.targets import Target
+from chordmer.recognizer.feature_cache import shared_cache
+from chordmer.recognizer.heads import make_head, vector_names
+from chordmer.recognizer.hearing import Hearing
+from chordmer.recognizer.targets import Target
 from chordmer.track import Track
 
 __all__ = ["Outcome", "run_benchmark"]

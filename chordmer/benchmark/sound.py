@@ -12,9 +12,9 @@ import numpy as np
 
 from chordmer.augment import excerpt
 from chordmer.errors import ChordmerError
-from chordmer.feature_cache import code_key, source_key
 from chordmer.features.embedding_cache import content_key
 from chordmer.io import read_symbolic, render
+from chordmer.recognizer.feature_cache import code_key, source_key
 from chordmer.track import Track
 
 __all__ = ["render_tracks"]

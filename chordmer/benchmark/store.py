@@ -19,8 +19,8 @@ from chordmer.benchmark.contenders import Contender
 from chordmer.benchmark.machine import Peak
 from chordmer.errors import ChordmerError, printable
 from chordmer.evaluate import Fold, FoldResult
-from chordmer.feature_cache import source_key
 from chordmer.recognizer import EmotionRecognizer
+from chordmer.recognizer.feature_cache import source_key
 from chordmer.track import Track
 
 __all__ = ["Record", "Store", "code_version", "data_version", "settings_of"]
