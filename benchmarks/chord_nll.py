@@ -37,6 +37,12 @@ part the rate is divided by three, three times, and the best epoch is kept. Sett
 the validation part alone, Chord2Vec's by the linear decoder, and the test part is read once they
 are. `low` and `high` hold 95 % of 2,000 bootstrap samples of the test pieces, a piece with all its
 copies. `seconds` is training, Chord2Vec and decoder, of the setting chosen.
+
+Measured: the marginal is the paper's, and the linear decoder of notes, its linear model, comes to
+9.74 where it says 9.77, so the counting is the same. A linear decoder of Chord2Vec stands at 9.59,
+among notes at 9.15. Below 9.0, which was the goal, it does not come; a hidden layer does not
+either (9.19). What is missing is that notes depend on each other: the autoregressive decoder of
+Chord2Vec stands at 5.57, of the notes themselves at 5.49, where the paper has 6.18.
 """
 
 from __future__ import annotations
