@@ -5,8 +5,9 @@ The names below are loaded when first used, so that importing chordmer is quick.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from chordmer.kinds import named_in
 
 if TYPE_CHECKING:
     from chordmer.augment import Augmentation
@@ -204,7 +205,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'chordmer' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    value = named_in(_HOME[name], name)
     globals()[name] = value
     return value
 

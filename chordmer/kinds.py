@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from chordmer.errors import ModelError
+from chordmer.errors import MissingExtraError, ModelError
 
-__all__ = ["KINDS", "is_known_model", "known_model"]
+__all__ = ["KINDS", "is_known_model", "known_model", "named_in"]
 
 #: The home of each class that may be saved. A name from a file is looked up here, never imported.
 KINDS: Mapping[str, str] = {
@@ -55,6 +55,24 @@ KINDS: Mapping[str, str] = {
 }
 
 _MODELS = "chordmer.models."
+#: Packages that networks stand on.
+_DEEP = ("torch", "skorch", "tqdm")
+
+
+def named_in(home: str, name: str) -> Any:
+    """Return what the module `home` calls `name`.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is a network, and what networks stand on is not installed.
+    """
+    try:
+        return getattr(import_module(home), name)
+    except ModuleNotFoundError as error:
+        if error.name not in _DEEP:
+            raise
+        raise MissingExtraError.of(error.name, "deep") from error
 
 
 def known_model(kind: Any, *, source: object) -> Any:
@@ -68,7 +86,7 @@ def known_model(kind: Any, *, source: object) -> Any:
     home = KINDS.get(kind, "") if isinstance(kind, str) else ""
     if not home.startswith(_MODELS):
         raise ModelError("unknown class", source=source, stage="manifest", value=kind)
-    return getattr(import_module(home), kind)
+    return named_in(home, kind)
 
 
 def is_known_model(model: object) -> bool:

@@ -127,3 +127,34 @@ def test_public_names_are_where_they_are_promised():
     assert dir(chordmer) == sorted(chordmer.__all__)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = chordmer.no_such_name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from chordmer import FusionClassifier",
+        "from chordmer import EmotionRecognizer; EmotionRecognizer.recipe('multispec')",
+        "from chordmer import EmotionRecognizer as E; E(fusion='attention').fit(['a.mid'], ['Q1'])",
+        "from chordmer.kinds import known_model; known_model('CBSAClassifier', source='here')",
+    ],
+)
+def test_without_torch_a_network_says_what_brings_it(line):
+    code = f"""
+import sys
+
+class Without:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Without())
+try:
+    {line}
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert 'MissingExtraError import: torch is not installed; get it with: pip install "' in done
+    assert "chordmer[deep]" in done

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
+from chordmer.kinds import named_in
 from chordmer.recognizer.hearing import Heard
 from chordmer.recognizer.targets import Target
 
@@ -97,9 +98,8 @@ def _takes_sequences(estimator: Any) -> bool:
 
 def _default(fusion: str, *, regression: bool) -> Any:
     if fusion == "attention":
-        from chordmer.models import fused
-
-        return fused.FusionRegressor() if regression else fused.FusionClassifier()
+        name = "FusionRegressor" if regression else "FusionClassifier"
+        return named_in("chordmer.models.fused", name)()
     from chordmer.models import broad
 
     kind = broad.BroadLearningRegressor if regression else broad.BroadLearningClassifier

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 from typing import Any
+
+from chordmer.kinds import named_in
 
 __all__ = ["FEATURES", "RECIPES"]
 
@@ -15,7 +16,7 @@ _SECONDS = 25.0
 
 def _make(module: str, name: str, **parameters: Any) -> Any:
     """Return an instance of a class whose module is only now imported."""
-    return getattr(import_module(f"chordmer.{module}"), name)(**parameters)
+    return named_in(f"chordmer.{module}", name)(**parameters)
 
 
 _spectrogram = partial(_make, "features.spectrogram", "SpectrogramFeatures")
