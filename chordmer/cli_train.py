@@ -205,9 +205,10 @@ def interval(
     >>> interval(lambda rows: float(right[rows].mean()), np.array(["a", "a", "b", "c"]))
     (0.0, 1.0)
     """
-    random = np.random.default_rng(0)
-    members = [np.flatnonzero(groups == name) for name in np.unique(groups)]
-    drawn = random.integers(len(members), size=(draws, len(members)))
-    values = [measure(np.concatenate([members[i] for i in row])) for row in drawn]
+    from chordmer.evaluate.intervals import draw_groups, group_codes
+
+    codes, _ = group_codes(groups, len(groups))
+    times = draw_groups(codes, n_resamples=draws)
+    values = [measure(np.repeat(np.arange(len(codes)), often.astype(np.intp))) for often in times]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)

@@ -22,7 +22,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,8 @@ __all__ = [
     "SCHEMA",
     "check_expected",
     "load_folder",
-    "pack_words",
+    "parse_json",
     "save_folder",
-    "unpack_words",
 ]
 
 #: Version of the layout; a reader refuses every other one.
@@ -148,31 +147,6 @@ def load_folder(
         check_expected(arrays, expected, source=file)
     del manifest["sha256"]
     return manifest, arrays
-
-
-def pack_words(words: Sequence[str]) -> NDArray[np.uint8]:
-    """Return `words` as an array of bytes (a JSON list), for a model with many of them.
-
-    >>> unpack_words(pack_words(["C:maj", "F#5"]))
-    ['C:maj', 'F#5']
-    """
-    return np.frombuffer(json.dumps(list(words)).encode("ascii"), dtype=np.uint8)
-
-
-def unpack_words(packed: NDArray[np.uint8], *, source: object = None) -> list[str]:
-    """Return the words in `packed`, the inverse of `pack_words`.
-
-    Raises
-    ------
-    ModelError
-        If the bytes are not a list of different strings; `source` is the file it names.
-    """
-    words = _parse_json(packed.tobytes(), source, "words")
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ModelError("not a list of words", source=source, stage="words")
-    if len(set(words)) != len(words):
-        raise ModelError("a word stands there twice", source=source, stage="words")
-    return words
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -340,7 +314,15 @@ def _read(path: Path, limit: int, size: int | None = None) -> bytes:
     return data
 
 
-def _parse_json(data: bytes, source: object, stage: str) -> Any:
+def parse_json(data: bytes, source: object, stage: str) -> Any:
+    """Return what JSON says, strictly: no key twice, no NaN.
+
+    Raises
+    ------
+    ModelError
+        If `data` is something else; `source` and `stage` are those it names.
+    """
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
@@ -358,7 +340,7 @@ def _parse_json(data: bytes, source: object, stage: str) -> Any:
 
 def _decode_manifest(path: Path, kind: str) -> dict[str, Any]:
     text = _read(path, _MAX_MANIFEST)
-    manifest: dict[str, Any] = _parse_json(text, path, "manifest")
+    manifest: dict[str, Any] = parse_json(text, path, "manifest")
 
     def require(condition: bool, problem: str, value: object = None) -> None:
         if not condition:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from chordmer.errors import ModelError
-from chordmer.folder import SCHEMA, load_folder, pack_words, save_folder, unpack_words
+from chordmer.features.packed_words import pack_words, unpack_words
+from chordmer.folder import SCHEMA, load_folder, save_folder
 
 KIND = "Chord2Vec"
 ARRAYS = {

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from chordmer.errors import ChordmerError, ModelError
 from chordmer.features._subchords import Subchords
-from chordmer.folder import Shape, pack_words, unpack_words
+from chordmer.features.packed_words import pack_words, unpack_words
+from chordmer.folder import Shape
 
 __all__ = ["ChordVectors"]
 

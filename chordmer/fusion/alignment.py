@@ -7,9 +7,10 @@ not there.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-__all__ = ["mean_of", "only_true", "resample", "true_frames"]
+__all__ = ["mean_of", "only_true", "read", "resample", "true_frames"]
 
 #: Of frames in cells at once.
 _MOST_WEIGHTS = 1 << 18
@@ -36,6 +37,33 @@ def mean_of(frames: Tensor, lengths: Tensor) -> Tensor:
     That of no frames is 0.
     """
     return frames.sum(dim=1) / lengths.clamp_min(1)[:, None]
+
+
+def read(lstm: nn.LSTM, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Let a layer of LSTM read sequences to their ends, one way or both.
+
+    Parameters
+    ----------
+    lstm : nn.LSTM
+        Of one layer, batch first.
+    frames : Tensor, shape (batch, time, d)
+    lengths : Tensor of int64, shape (batch,)
+
+    Returns
+    -------
+    states : Tensor, shape (batch, time, k)
+        At every frame; k counts both ways. 0 beyond the lengths.
+    last : Tensor, shape (batch, k)
+        After the whole sequence was read, each way; 0 of one that is not there.
+    """
+    # An absent sequence is read as one frame of zeros, and its states are taken back below.
+    packed = pack_padded_sequence(
+        frames, lengths.clamp_min(1).cpu(), batch_first=True, enforce_sorted=False
+    )
+    packed, (last, _) = lstm(packed)
+    states, _ = pad_packed_sequence(packed, batch_first=True, total_length=frames.shape[1])
+    final = last.transpose(0, 1).flatten(1)
+    return only_true(states, lengths), torch.where(lengths[:, None] > 0, final, 0.0)
 
 
 def resample(frames: Tensor, lengths: Tensor, steps: Tensor) -> Tensor:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from chordmer.fusion.alignment import only_true, resample
+from chordmer.fusion.alignment import only_true, read, resample
 
 __all__ = ["FrameEncoder", "Fusion", "Tensors", "drop_modalities", "output_layer"]
 
@@ -104,14 +103,9 @@ class FrameEncoder(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Return (batch, time, hidden_size) for (batch, time, width), 0 beyond the lengths."""
         hidden: Tensor = self.project(frames)
-        if self.recurrent is not None:
-            packed = pack_padded_sequence(
-                hidden, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
-            )
-            hidden, _ = pad_packed_sequence(
-                self.recurrent(packed)[0], batch_first=True, total_length=frames.shape[1]
-            )
-        return only_true(hidden, lengths)
+        if self.recurrent is None:
+            return only_true(hidden, lengths)
+        return read(self.recurrent, hidden, lengths)[0]
 
 
 def output_layer(hidden_size: int, n_outputs: int, dropout: float) -> nn.Sequential:

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from chordmer.fusion.alignment import mean_of, only_true, true_frames
+from chordmer.fusion.alignment import mean_of, only_true, read, true_frames
 
 __all__ = [
     "MaskedConvolution",
@@ -180,11 +179,4 @@ class MaskedLSTM(nn.Module):
         last : Tensor, shape (batch, k)
             The state after the whole sequence was read, each way.
         """
-        # An absent sequence is read as one frame of zeros, and its states are taken back below.
-        packed = pack_padded_sequence(
-            frames, lengths.clamp_min(1).cpu(), batch_first=True, enforce_sorted=False
-        )
-        packed, (last, _) = self.lstm(packed)
-        states, _ = pad_packed_sequence(packed, batch_first=True, total_length=frames.shape[1])
-        final = last.transpose(0, 1).flatten(1)
-        return only_true(states, lengths), torch.where(lengths[:, None] > 0, final, 0.0)
+        return read(self.lstm, frames, lengths)

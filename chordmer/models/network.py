@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from chordmer.models.estimator import Network
+from chordmer.models.inference import softmax
 from chordmer.models.sequences import Sample
 from chordmer.models.training import Training
 
@@ -141,9 +142,7 @@ class NetworkClassifier(ClassifierMixin, Network):
     def predict_proba(self, X: Any, *, lengths: ArrayLike | None = None) -> NDArray[np.float64]:
         """Return the probability of each class, shape (n_samples, n_classes)."""
         logits = self._run(X, lengths, represent=False).astype(np.float64)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
-        return shares
+        return softmax(logits)
 
     def predict(self, X: Any, *, lengths: ArrayLike | None = None) -> NDArray[Any]:
         """Return the likeliest class of each sample, shape (n_samples,)."""
