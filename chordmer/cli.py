@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chordmer import __version__, cli_benchmark, cli_train
+from chordmer import __version__, cli_benchmark, cli_train, completion, doctor
 from chordmer.emotion import Emotion
 from chordmer.errors import ChordmerError, printable
 from chordmer.track import AUDIO_SUFFIXES, LYRICS_SUFFIXES, SYMBOLIC_SUFFIXES, as_track
@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return cli_train.run(arguments)
         if arguments.command == "benchmark":
             return cli_benchmark.run(arguments)
+        if arguments.command == "doctor":
+            return doctor.run(arguments)
+        if arguments.command == "completion":
+            return completion.run(arguments)
         _check(parser, arguments)
         return _predict(arguments)
     except BrokenPipeError:
@@ -96,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--lyrics", metavar="F", help="the words of the piece, for --model")
     cli_train.add_parser(commands)
     cli_benchmark.add_parser(commands)
+    doctor.add_parser(commands)
+    completion.add_parser(commands, parser)
     return parser
 
 

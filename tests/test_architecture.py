@@ -37,13 +37,17 @@ MAY_IMPORT = {
         room: EVERYTHING for room in ("recognizer", "pretrained", "datasets", "evaluate", "extract")
     },
     **{
-        room: EVERYTHING | {"explain", "plot", "cli_train", "cli_benchmark", "benchmark"}
-        for room in ("explain", "plot", "cli", "cli_train", "cli_benchmark", "benchmark", "web")
+        room: EVERYTHING
+        | {"explain", "plot", "cli_train", "cli_benchmark", "benchmark", "doctor", "completion"}
+        for room in (
+            *("explain", "plot", "cli", "cli_train", "cli_benchmark", "benchmark", "web"),
+            *("doctor", "completion"),
+        )
     },
 }
 #: Which files may import each heavy package.
 ONLY_IN = {
-    "torch": ("fusion/", "models/", "features/"),
+    "torch": ("fusion/", "models/", "features/", "doctor.py"),
     "transformers": ("features/lyrics.py",),
     "gensim": ("features/chord2vec.py",),
     "music21": ("io/score.py",),
