@@ -19,7 +19,7 @@ from chordmer.models import inference
 from chordmer.notes import Symbolic
 from chordmer.track import as_track
 
-__all__ = ["SymbolicEmotionModel", "load_pretrained", "predict"]
+__all__ = ["SymbolicEmotionModel", "doubts", "load_pretrained", "predict"]
 
 #: The course has no more windows than this: those of a piece over 80 minutes lie further apart.
 _MOST_WINDOWS = 1000
@@ -163,7 +163,7 @@ def predict(
         model=model.name,
         warnings=(
             *piece.report.warnings,
-            *_doubts(model, descriptors, len(piece.pitched)),
+            *doubts(model, descriptors, len(piece.pitched)),
             *_tie(probabilities),
         ),
     )
@@ -178,19 +178,20 @@ def _course(model: SymbolicEmotionModel, piece: Symbolic, window: float, hop: fl
     return Curve(frames.times, ends, probabilities, plane[:, 0], plane[:, 1])
 
 
-def _doubts(
+def doubts(
     model: SymbolicEmotionModel, descriptors: NDArray[np.floating[Any]], n_notes: int
-) -> list[str]:
-    doubts = []
+) -> tuple[str, ...]:
+    """Return, in sentences, what speaks against an answer from descriptors of shape (1, d)."""
+    found = []
     distance = float(model.novelty(descriptors)[0])
     if distance > model.far:
-        doubts.append(
+        found.append(
             f"far from what the model was trained on (novelty {distance:.1f}, "
             f"99 % of its training pieces lie below {model.far:.1f}): take the answer with care"
         )
     if n_notes < _FEW:
-        doubts.append(f"only {n_notes} notes: too few to say much")
-    return doubts
+        found.append(f"only {n_notes} notes: too few to say much")
+    return tuple(found)
 
 
 def _tie(probabilities: NDArray[np.float64]) -> list[str]:

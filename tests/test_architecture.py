@@ -41,7 +41,7 @@ MAY_IMPORT = {
         | {"explain", "plot", "cli_train", "cli_benchmark", "benchmark", "doctor", "completion"}
         for room in (
             *("explain", "plot", "cli", "cli_train", "cli_benchmark", "benchmark", "web"),
-            *("doctor", "completion"),
+            *("doctor", "completion", "streaming"),
         )
     },
 }

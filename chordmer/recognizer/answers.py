@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from chordmer.track import Track
 if TYPE_CHECKING:
     from chordmer.recognizer import EmotionRecognizer
 
-__all__ = ["Answer", "answer_of", "emotion_of", "placed"]
+__all__ = ["Answer", "answer_of", "emotion_of", "judged", "model_name", "placed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,17 +132,31 @@ def model_name(model: EmotionRecognizer) -> str:
     return f"{type(last).__name__} on {ears}"
 
 
+def judged(
+    model: EmotionRecognizer, tracks: Sequence[Track]
+) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
+    """Return which tracks there is anything to hear of, and what they express.
+
+    Returns
+    -------
+    kept : list of int, length k
+        Their places in `tracks`; the others are left out.
+    quadrants : ndarray of float64, shape (k, 4)
+    plane : ndarray of float64, shape (k, 2)
+        As `placed` gives them.
+    """
+    heard = model.hearing_.hear(tracks, strict=False)
+    kept = [i for i, found in enumerate(heard) if found]
+    return kept, *placed(model, model._judge([heard[i] for i in kept]))
+
+
 def _course(model: EmotionRecognizer, track: Track, window: float | None, hop: float) -> Curve:
     if window is None:
-        times = ends = np.zeros(0)
-        heard = []
-    else:
-        windows = cut(track, model.hearing_.modalities, window=window, hop=hop)
-        heard = model.hearing_.hear(windows.tracks, strict=False)
-        kept = [i for i, found in enumerate(heard) if found]
-        times, ends = windows.times[kept], windows.ends[kept]
-    quadrants, plane = placed(model, model._judge([found for found in heard if found]))
-    return Curve(times, ends, quadrants, plane[:, 0], plane[:, 1])
+        nothing = np.zeros(0)
+        return Curve(nothing, nothing, np.zeros((0, 4)), nothing, nothing)
+    windows = cut(track, model.hearing_.modalities, window=window, hop=hop)
+    kept, quadrants, plane = judged(model, windows.tracks)
+    return Curve(windows.times[kept], windows.ends[kept], quadrants, plane[:, 0], plane[:, 1])
 
 
 def _name(track: Track) -> str:

@@ -13,12 +13,12 @@ from chordmer.io import read_audio, read_lyrics, read_symbolic
 from chordmer.notes import Symbolic
 from chordmer.track import Track
 
-__all__ = ["Windows", "cut"]
+__all__ = ["SHORTEST", "Windows", "cut"]
 
 #: A course has no more windows than this: those of a long piece lie further apart.
 _MOST = 1000
 #: Less sound than this, in seconds, is no window by itself.
-_SHORTEST = 1.0
+SHORTEST = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ def cut(
         heard = None
         if sound is not None:
             part = sound[round(start * sr) : round((start + window) * sr)]
-            heard = (part, sr) if len(part) >= min(_SHORTEST * sr, len(sound)) > 0 else None
+            heard = (part, sr) if len(part) >= min(SHORTEST * sr, len(sound)) > 0 else None
         if notes is not None or heard is not None:
             tracks.append(Track(track.id, notes, heard, words, track.group))
             times.append(start)
