@@ -12,6 +12,7 @@ __all__ = [
     "AudioError",
     "ChordmerError",
     "ChordmerWarning",
+    "ClusterError",
     "DatasetError",
     "LeakageError",
     "LyricsError",
@@ -120,6 +121,10 @@ class MissingExtraError(ChordmerError, ImportError):
             f'{package} is not installed; get it with: pip install "chordmer[{extra}]"',
             stage="import",
         )
+
+
+class ClusterError(ChordmerError):
+    """The workers of an extraction, or the cluster that they run on, cannot be used."""
 
 
 class ChordmerWarning(UserWarning):

@@ -1,0 +1,1 @@
+"""The extraction of whole catalogues: what is missing is planned, worked on and stored."""
