@@ -21,6 +21,7 @@ __all__ = [
     "MissingModalityError",
     "ModelError",
     "ScoreError",
+    "StoreError",
     "printable",
 ]
 
@@ -105,6 +106,10 @@ class LeakageError(ChordmerError):
 
 class ModelError(ChordmerError):
     """A saved model is damaged, incomplete, or from another version."""
+
+
+class StoreError(ChordmerError):
+    """A store of features is damaged, in use by another writer, or cannot be written."""
 
 
 class MissingModalityError(ChordmerError):
