@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chordmer.emotion import Curve, Emotion
     from chordmer.errors import ChordmerError
     from chordmer.examples import example
+    from chordmer.extraction import extract
     from chordmer.features.chord2vec import Chord2Vec
     from chordmer.features.chords import Chords, segment_chords, split_by_intervals
     from chordmer.features.descriptors import AudioDescriptors
@@ -119,6 +120,7 @@ _HOME = {
     "estimate_key": "chordmer.features.key",
     "estimate_tempo": "chordmer.features.tempo",
     "example": "chordmer.examples",
+    "extract": "chordmer.extraction",
     "predict": "chordmer.pretrained",
     "read_audio": "chordmer.io",
     "read_lyrics": "chordmer.io",
@@ -190,6 +192,7 @@ __all__ = [
     "estimate_key",
     "estimate_tempo",
     "example",
+    "extract",
     "predict",
     "read_audio",
     "read_lyrics",

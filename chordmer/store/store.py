@@ -150,9 +150,7 @@ class Store:
         """
         raise NotImplementedError
 
-    def torch_dataset(
-        self, feature: str, *, cache: str | os.PathLike[str] | None = None
-    ) -> Any:
+    def torch_dataset(self, feature: str, *, cache: str | os.PathLike[str] | None = None) -> Any:
         """Return a memory-mapped torch Dataset of a feature's values, sorted by id.
 
         The first call writes the arrays once, into the store or into `cache`.
