@@ -15,12 +15,12 @@ __all__ = ["Finished", "Job", "failure_of"]
 class Job:
     """One piece of work.
 
-    Parameters
+    Attributes
     ----------
     position : int
         Its place among the jobs of a run, for the caller to know it by.
     payload : object
-        What the task gets; it travels to another process.
+        What the task gets. It travels to another process.
     """
 
     position: int
@@ -35,10 +35,32 @@ class Finished(NamedTuple):
     failure: Failure | None
 
 
-def failure_of(error: BaseException, tries: int = 1) -> Failure:
-    """Return what is kept of an `error` that a task raised: its kind, stage and words, as text."""
+def failure_of(error: BaseException, stage: str = "internal") -> Failure:
+    """Return in words what a task raised, so that nothing of the error itself has to travel.
+
+    Parameters
+    ----------
+    error : BaseException
+        ``SystemExit`` and its like are failures of the file too.
+    stage : str
+        Where it happened, unless `error` knows better.
+
+    Returns
+    -------
+    Failure
+        Its kind is the name of the error's class, or ``"memory"``.
+
+    Examples
+    --------
+    >>> failure_of(ChordmerError("is empty", stage="header"))
+    Failure(kind='ChordmerError', stage='header', message='header: is empty', tries=1)
+    """
     if isinstance(error, MemoryError):
-        return Failure("memory", "memory", "needs more memory than a worker may have", tries)
-    kind = type(error).__name__
-    stage = error.stage if isinstance(error, ChordmerError) else "internal"
-    return Failure(kind, stage, printable(error, 500), tries)
+        return Failure("memory", "worker", "needs more memory than a worker may have")
+    if isinstance(error, ChordmerError):
+        stage = error.stage or stage
+    try:
+        message = printable(error, 500)
+    except Exception:
+        message = "an error that cannot be put into words"
+    return Failure(type(error).__name__, stage, message)
