@@ -17,6 +17,7 @@ import numpy as np
 from chordmer.errors import ChordmerError, ClusterError, MissingModalityError, printable
 from chordmer.extraction.jobs import failure_of
 from chordmer.extraction.plan import Feature
+from chordmer.features.lyrics import forget_embeddings
 from chordmer.io import read_lyrics, read_symbolic
 from chordmer.notes import Report
 from chordmer.recognizer.feature_cache import code_key, source_key
@@ -139,6 +140,8 @@ def _computed(sources: _Sources, feature: Feature, content: str) -> Row:
         if sources.track.lyrics is None and feature.modality == "lyrics":
             return feature.row(sources.track, content)  # notes without words: nothing to hear
         raise
+    if feature.modality == "lyrics":
+        forget_embeddings()
     if feature.in_frames:
         found = feature.extractor.frames(track)
         values, times = found.values, found.times
