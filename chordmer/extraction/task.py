@@ -7,7 +7,7 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -153,8 +153,13 @@ def _computed(sources: _Sources, feature: Feature, content: str) -> Row:
         content,
         values=np.ascontiguousarray(values, dtype=np.float32),
         times=np.ascontiguousarray(times, dtype=np.float64),
-        report=None if report is None else canonical_json(asdict(report)),
+        report=None if report is None else _text(report),
     )
+
+
+def _text(report: Report) -> str:
+    told = {"assumed": report.assumed, "counts": dict(report.counts), "warnings": report.warnings}
+    return canonical_json(told)
 
 
 def _failure(error: Exception) -> Failure:
