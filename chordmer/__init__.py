@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
     from chordmer.recognizer import EmotionRecognizer
+    from chordmer.store import Store
     from chordmer.track import Frames, Track
 
 __version__ = "0.1.0.dev0"
@@ -113,6 +114,7 @@ _HOME = {
     "ResNetRegressor": "chordmer.models.cnn",
     "ResidualPhaseMFCC": "chordmer.features.mfcc_rp",
     "SpectrogramFeatures": "chordmer.features.spectrogram",
+    "Store": "chordmer.store",
     "Symbolic": "chordmer.notes",
     "SymbolicDescriptors": "chordmer.features.symbolic",
     "Track": "chordmer.track",
@@ -184,6 +186,7 @@ __all__ = [
     "ResNetRegressor",
     "ResidualPhaseMFCC",
     "SpectrogramFeatures",
+    "Store",
     "Symbolic",
     "SymbolicDescriptors",
     "Track",

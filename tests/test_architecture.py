@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 CORE = {"errors", "emotion", "notes", "track"}
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "kinds", "augment"),
-    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extraction"),
+    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extraction", "store"),
 }
 COMMANDS = {"cli_train", "cli_benchmark", "cli_extract", "cli_store"}
 #: Which rooms of chordmer each room may import.
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "fusion": {"errors", "folder"},
     "models": {"errors", "folder", "fusion", "kinds"},
     "manifest": {"errors", "track"},
+    "store": {"errors", "folder"},
     **{
         room: EVERYTHING
         for room in ("recognizer", "pretrained", "datasets", "evaluate", "extraction")
@@ -45,7 +46,8 @@ MAY_IMPORT = {
 }
 #: Which files may import each heavy package.
 ONLY_IN = {
-    "torch": ("fusion/", "models/", "features/"),
+    "torch": ("fusion/", "models/", "features/", "store/torch_dataset.py"),
+    "pyarrow": ("store/",),
     "transformers": ("features/lyrics.py",),
     "gensim": ("features/chord2vec.py",),
     "music21": ("io/score.py",),
