@@ -35,6 +35,11 @@ class Crew:
     """Workers that stay for several runs.
 
     Parameters are those of `run_local`, but `task` is packed.
+
+    Attributes
+    ----------
+    worked : float
+        Seconds that the workers have spent on jobs.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Crew:
             raise ValueError("timeout must be positive, batch_seconds not negative")
         if memory is not None and memory < 1:
             raise ValueError("memory must be positive, or None")
+        self.worked = 0.0
         self._tries = tries
         self._limits = Limits(timeout, memory, batch_seconds)
         self._task = task
@@ -167,6 +173,7 @@ class Crew:
                 "the workers cannot load the task", stage="workers", value=report.trouble
             )
         self._false_starts = 0
+        self.worked += report.seconds
         self._pace.learn(len(report.ends), report.seconds)
         self._done.extend(zip(attempts, report.ends))
         if left := attempts[len(report.ends) :]:
