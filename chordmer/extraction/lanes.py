@@ -14,18 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from chordmer.errors import MissingExtraError
-from chordmer.extraction.jobs import Job
+from chordmer.extraction.jobs import Finished, Job, failure_of
 from chordmer.extraction.worker import (
     ONE_THREAD,
     Limits,
     Report,
     job_at,
+    pack,
     prepare,
     run_batch,
+    unpack,
 )
+from chordmer.store import Failure
 
 if TYPE_CHECKING:
     from pebble import ProcessFuture
@@ -37,11 +41,28 @@ _NUMBERS = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A job on its way, packed, and how many workers have died of it."""
+    """A job on its way: packed, or why it cannot be, and how many workers have died of it."""
 
     job: Job
-    payload: bytes
+    payload: bytes | Failure
     deaths: int = 0
+
+    @classmethod
+    def of(cls, job: Job) -> Attempt:
+        """Pack a job."""
+        try:
+            return cls(job, pack(job.payload))
+        except Exception as error:
+            return cls(job, failure_of(error, "payload"))
+
+    def finished(self, end: bytes | Failure) -> Finished:
+        """Return the end of the job, its result unpacked."""
+        if isinstance(end, Failure):
+            return Finished(self.job, None, end)
+        try:
+            return Finished(self.job, unpack(end), None)
+        except Exception as error:
+            return Finished(self.job, None, failure_of(error, "result"))
 
 
 @dataclass(eq=False, slots=True)
@@ -133,12 +154,19 @@ class Lane:
         return bool(self._pool.active)
 
     def stop(self) -> None:
-        """End the process soon; `join` waits for it."""
+        """Begin to end the process. It takes some tenths of a second; `join` waits for it."""
         self._pool.stop()  # type: ignore[no-untyped-call]
+        self._leaving = Thread(target=self._pool.join, daemon=True)
+        self._leaving.start()
+
+    @property
+    def gone(self) -> bool:
+        """Whether a stopped process has ended."""
+        return not self._leaving.is_alive()
 
     def join(self) -> None:
-        """Wait until a stopped process is gone."""
-        self._pool.join()
+        """Wait until a stopped process has ended."""
+        self._leaving.join()
 
 
 def start_method(preload: Iterable[str]) -> Any:
