@@ -10,7 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chordmer import __version__, cli_benchmark, cli_train, completion, doctor
+from chordmer import (
+    __version__,
+    cli_benchmark,
+    cli_extract,
+    cli_store,
+    cli_train,
+    completion,
+    doctor,
+)
 from chordmer.emotion import Emotion
 from chordmer.errors import ChordmerError, printable
 from chordmer.track import AUDIO_SUFFIXES, LYRICS_SUFFIXES, SYMBOLIC_SUFFIXES, as_track
@@ -26,7 +34,17 @@ examples:
   chordmer train songs.csv --recipe default -o my-model
   chordmer predict --model my-model song.mid --audio song.wav --lyrics song.txt
   chordmer benchmark --dataset emopia --root EMOPIA_1.0 --models svm,default -o report
+  chordmer extract music/ -o features --jobs 8
 """
+#: The commands beside ``predict``, each in a file of its own.
+_COMMANDS: dict[str, Any] = {
+    "train": cli_train,
+    "benchmark": cli_benchmark,
+    "extract": cli_extract,
+    "store": cli_store,
+    "doctor": doctor,
+    "completion": completion,
+}
 #: What a model listens to, and the endings of files that hold it.
 _SUFFIXES = {
     "symbolic": SYMBOLIC_SUFFIXES,
@@ -40,14 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        if arguments.command == "train":
-            return cli_train.run(arguments)
-        if arguments.command == "benchmark":
-            return cli_benchmark.run(arguments)
-        if arguments.command == "doctor":
-            return doctor.run(arguments)
-        if arguments.command == "completion":
-            return completion.run(arguments)
+        if arguments.command in _COMMANDS:
+            code: int = _COMMANDS[arguments.command].run(arguments)
+            return code
         _check(parser, arguments)
         return _predict(arguments)
     except BrokenPipeError:
@@ -98,10 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", metavar="MODEL", help="a folder that `chordmer train` made")
     predict.add_argument("--audio", metavar="F", help="the sound of the piece, for --model")
     predict.add_argument("--lyrics", metavar="F", help="the words of the piece, for --model")
-    cli_train.add_parser(commands)
-    cli_benchmark.add_parser(commands)
-    doctor.add_parser(commands)
-    completion.add_parser(commands, parser)
+    for command in _COMMANDS.values():
+        command.add_parser(commands)
+    parser.set_defaults(whole=parser)
     return parser
 
 

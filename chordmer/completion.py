@@ -15,8 +15,8 @@ examples:
 """
 
 
-def add_parser(commands: Any, whole: argparse.ArgumentParser) -> None:
-    """Add the command to those of `argparse`; `whole` is the parser to be completed."""
+def add_parser(commands: Any) -> None:
+    """Add the command to those of `argparse`."""
     completion = commands.add_parser(
         "completion",
         help="print a script that completes commands and options in your shell",
@@ -25,11 +25,10 @@ def add_parser(commands: Any, whole: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
-    completion.set_defaults(whole=whole)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the script; return the exit code, 0."""
+    """Print the script for the parser `arguments.whole`; return the exit code, 0."""
     import shtab
 
     sys.stdout.write(shtab.complete(arguments.whole, arguments.shell))

@@ -12,6 +12,7 @@ __all__ = [
     "AudioError",
     "ChordmerError",
     "ChordmerWarning",
+    "ClusterError",
     "DatasetError",
     "LeakageError",
     "LyricsError",
@@ -20,7 +21,9 @@ __all__ = [
     "MissingModalityError",
     "ModelError",
     "ScoreError",
+    "StoreError",
     "printable",
+    "spreadsheet_cell",
 ]
 
 
@@ -35,6 +38,22 @@ def printable(text: object, limit: int = 200) -> str:
     """
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+#: A cell that begins so is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def spreadsheet_cell(value: Any, limit: int = 1000) -> Any:
+    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command.
+
+    >>> spreadsheet_cell("=HYPERLINK(A1)"), spreadsheet_cell(-1.5)
+    ("'=HYPERLINK(A1)", -1.5)
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value, limit)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or value.startswith(_FORMULA) else text
 
 
 class ChordmerError(ValueError):
@@ -106,6 +125,10 @@ class ModelError(ChordmerError):
     """A saved model is damaged, incomplete, or from another version."""
 
 
+class StoreError(ChordmerError):
+    """A store of features is damaged, in use by another writer, or cannot be written."""
+
+
 class MissingModalityError(ChordmerError):
     """A track lacks the kind of source that an extractor works on."""
 
@@ -120,6 +143,10 @@ class MissingExtraError(ChordmerError, ImportError):
             f'{package} is not installed; get it with: pip install "chordmer[{extra}]"',
             stage="import",
         )
+
+
+class ClusterError(ChordmerError):
+    """The workers of an extraction, or the cluster that they run on, cannot be used."""
 
 
 class ChordmerWarning(UserWarning):
