@@ -13,6 +13,7 @@ from typing import Any
 from chordmer import (
     __version__,
     cli_benchmark,
+    cli_catalogue,
     cli_extract,
     cli_store,
     cli_train,
@@ -35,6 +36,8 @@ examples:
   chordmer predict --model my-model song.mid --audio song.wav --lyrics song.txt
   chordmer benchmark --dataset emopia --root EMOPIA_1.0 --models svm,default -o report
   chordmer extract music/ -o features --jobs 8
+  chordmer search features --like song.mid
+  chordmer playlist features --from Q3 --to happy
 """
 #: The commands beside ``predict``, each in a file of its own.
 _COMMANDS: dict[str, Any] = {
@@ -42,6 +45,9 @@ _COMMANDS: dict[str, Any] = {
     "benchmark": cli_benchmark,
     "extract": cli_extract,
     "store": cli_store,
+    "label": cli_catalogue,
+    "search": cli_catalogue,
+    "playlist": cli_catalogue,
     "doctor": doctor,
     "completion": completion,
 }
@@ -111,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", metavar="MODEL", help="a folder that `chordmer train` made")
     predict.add_argument("--audio", metavar="F", help="the sound of the piece, for --model")
     predict.add_argument("--lyrics", metavar="F", help="the words of the piece, for --model")
-    for command in _COMMANDS.values():
+    for command in dict.fromkeys(_COMMANDS.values()):
         command.add_parser(commands)
     parser.set_defaults(whole=parser)
     return parser

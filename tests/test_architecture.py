@@ -38,13 +38,25 @@ MAY_IMPORT = {
     "models": {"errors", "folder", "fusion", "kinds"},
     "manifest": {"errors", "track"},
     "store": {"errors", "folder"},
+    "moods": set(),
+    "neighbours": set(),
     **{
         room: EVERYTHING
         for room in ("recognizer", "pretrained", "datasets", "evaluate", "extraction")
     },
     **{
-        room: EVERYTHING | {"explain", "plot", "benchmark", *COMMANDS}
-        for room in ("explain", "plot", "cli", *COMMANDS, "benchmark", "web", "streaming")
+        room: EVERYTHING
+        | {"explain", "plot", "benchmark", "moods", "neighbours", "catalogue", *COMMANDS}
+        for room in (
+            "explain",
+            "plot",
+            "cli",
+            *COMMANDS,
+            "benchmark",
+            "web",
+            "streaming",
+            "catalogue",
+        )
     },
 }
 #: Which files may import each heavy package.
