@@ -61,6 +61,8 @@ DESCRIPTORS: dict[str, tuple[str, str]] = {
     name: meaning for _, table in _FAMILIES.values() for name, meaning in table.items()
 }
 DESCRIPTOR_NAMES: tuple[str, ...] = tuple(DESCRIPTORS)
+#: Windows of a piece: at the default step these are 83 minutes.
+_MOST_WINDOWS = 1000
 
 
 def names_of(families: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -113,7 +115,8 @@ def describe_windows(
     window : float, default=15.0
         Length in seconds: half of the clips that listeners judge in EMOPIA, long enough for a key.
     hop : float, default=5.0
-        Seconds from the start of a window to the start of the next.
+        Seconds from the start of a window to the start of the next. It grows where there would be
+        more than 1,000 windows, so that no piece takes longer, however long it claims to be.
     families : iterable of str, optional
         As in `describe_symbolic`.
 
@@ -139,6 +142,7 @@ def describe_windows(
         row = describe_symbolic(notes, families=families)
         return Frames(row[None].astype(np.float32), np.zeros(1))
     onset = notes["onset_sec"]
+    hop = max(hop, float(onset[-1] - onset[0]) / _MOST_WINDOWS)
     starts = _starts(onset, window, hop)
     low, high = np.searchsorted(onset, (starts, starts + window))
     rows = []
