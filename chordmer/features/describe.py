@@ -3,7 +3,7 @@
 Nothing here reads ticks, notated beats, channels, programs or drums: all times are seconds, so a
 tempo map rewritten to the same seconds, or notes spread over more tracks, change no descriptor.
 Only the family ``"dynamics"`` reads velocities. Transposing a piece moves the registers
-(`register`, and the medians of `melody` and `bass`) and nothing else.
+(`register`, the medians of `melody` and `bass`, and the roughness of what is low) and nothing else.
 """
 
 from __future__ import annotations
