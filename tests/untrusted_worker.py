@@ -17,7 +17,7 @@ from time import monotonic, process_time
 #: What the child may take: bytes of address space, seconds of computing a file.
 MEMORY, SECONDS = 1 << 30, 5.0
 #: A child that neither works nor answers for so many seconds is stopped.
-_PATIENCE = 60.0
+_PATIENCE = 600.0
 
 
 # --- the parent's side ---------------------------------------------------------------------------
