@@ -166,6 +166,7 @@ def predict(
             *_doubts(model, descriptors, len(piece.pitched)),
             *_tie(probabilities),
         ),
+        piece=track,
     )
 
 
