@@ -120,6 +120,8 @@ def _settings(theme: Theme) -> dict[str, Any]:
         "pdf.fonttype": 42,
         "figure.dpi": DPI,
         "figure.facecolor": theme.paper,
+        "figure.constrained_layout.h_pad": 0.12,
+        "figure.constrained_layout.w_pad": 0.12,
         "axes.facecolor": theme.paper,
         "axes.edgecolor": theme.line,
         "axes.labelcolor": theme.ink,
