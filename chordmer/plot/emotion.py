@@ -95,7 +95,7 @@ def _axes(figure: Figure, left: float, bottom: float, width: float, height: floa
 def _headline(figure: Figure, emotion: Emotion, theme: Theme) -> None:
     name = label(PurePath(emotion.source).name or emotion.source, 60)
     said = (
-        f"{emotion.quadrant} {QUADRANTS[emotion.quadrant]}: {100 * emotion.probability:.0f} %,  "
+        f"{emotion.quadrant} {QUADRANTS[emotion.quadrant]}: {100 * emotion.probability:.0f} %, "
         f"valence {emotion.valence:+.2f}, arousal {emotion.arousal:+.2f}"
     ).replace("-", "\N{MINUS SIGN}")
     heard = f"heard from {', '.join(emotion.modalities)} by {label(emotion.model, 60)}"

@@ -114,6 +114,8 @@ def _settings(theme: Theme) -> dict[str, Any]:
         "font.sans-serif": ["DejaVu Sans", "Verdana"],
         "font.size": 10,
         "text.parse_math": False,
+        # Letters keep their widths, whatever dots they fall on.
+        "text.hinting": "none",
         "axes.unicode_minus": True,
         "svg.fonttype": "none",
         "svg.hashsalt": "chordmer",
