@@ -137,7 +137,7 @@ def plot_explanation(source: Any, *, n: int = 12, theme: str = "light") -> Figur
     Returns
     -------
     matplotlib.figure.Figure
-        10 inches wide, 12 inches high at most.
+        10 inches wide, 19 inches high at most.
 
     Raises
     ------
@@ -154,12 +154,12 @@ def plot_explanation(source: Any, *, n: int = 12, theme: str = "light") -> Figur
     if not 1 <= n <= _MOST:
         raise ValueError(f"n must lie between 1 and {_MOST}, not {n}")
     pairs = _pairs(source, n)
-    names = [fill(label(name, 90), 44) for name, _ in pairs]
+    names = [fill(label(name, 80), 44) for name, _ in pairs]
     effects = [effect for _, effect in pairs]
     _check(names, effects)
-    lines = sum(name.count("\n") + 1 for name in names)
+    lines = max(name.count("\n") + 1 for name in names) if names else 1
     with drawing(look):
-        figure = new_figure(10, min(1.5 + 0.2 * len(names) + 0.17 * lines, 12))
+        figure = new_figure(10, 1.5 + len(names) * (0.2 + 0.17 * lines))
         _draw_effects(figure, names, effects, look)
         target = getattr(source, "target", getattr(source, "score", None))
         told = "the answer" if target is None else label(target)

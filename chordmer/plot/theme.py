@@ -79,7 +79,7 @@ THEMES: Mapping[str, Theme] = {
         muted="#a9b0bb",
         line="#434a56",
         quadrants={"Q1": "#f7c948", "Q2": "#d9513f", "Q3": "#3a82cc", "Q4": "#8ce0c4"},
-        series=("#56b4e9", "#ff8c42", "#2fc79b", "#e39ac6", "#e6c229", "#c9ced6"),
+        series=("#56b4e9", "#ff8c42", "#2fc79b", "#d17ab5", "#e6c229", "#c9ced6"),
         ramp=("#1d3550", "#2a6496", "#4a9bd0", "#93cbeb", "#e4f3fc"),
     ),
 }
