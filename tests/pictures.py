@@ -25,7 +25,7 @@ TILE = 10
 def course(n, hop=5.0, window=15.0, seed=None):
     """A curve of `n` windows that goes round the plane, or wherever `seed` leads it."""
     if seed is None:
-        turn = np.linspace(0, 2 * np.pi, n, endpoint=False)
+        turn = np.linspace(0.3, 5, n)
         scores = 2.0 * np.cos(turn[:, None] - np.pi / 4 - np.arange(4) * np.pi / 2)
     else:
         scores = np.random.default_rng(seed).normal(scale=2, size=(n, 4))

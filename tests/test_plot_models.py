@@ -108,7 +108,7 @@ def test_confusions_are_counts_and_shares_of_the_true_class():
     ],
 )
 def test_what_is_no_confusion_is_refused(matrix, classes):
-    with pytest.raises(ValueError, match="square of counts|too many|names"):
+    with pytest.raises(ValueError, match=r"square of counts|too many|names"):
         plot_confusion(matrix, classes)
 
 
@@ -145,7 +145,7 @@ def test_weights_of_a_network_are_those_it_mixes_with():
 
 @pytest.mark.parametrize("odd", [{}, {"audio": np.nan}, object(), {str(i): 0.1 for i in range(25)}])
 def test_what_has_no_weights_is_refused(odd):
-    with pytest.raises(ValueError, match="names to draw|not finite|no weight"):
+    with pytest.raises(ValueError, match=r"names to draw|not finite|no weight"):
         plot_modality_weights(odd)
 
 
@@ -158,7 +158,7 @@ def test_training_shows_each_loss_and_the_best_epoch():
 
 @pytest.mark.parametrize("odd", [[], {}, object(), [1, 2], {str(i): history(1) for i in range(7)}])
 def test_what_has_no_history_is_refused(odd):
-    with pytest.raises(ValueError, match="no epoch|no history|too many"):
+    with pytest.raises(ValueError, match=r"no epoch|no history|too many"):
         plot_training(odd)
 
 
