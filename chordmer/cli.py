@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chordmer import __version__, cli_benchmark, cli_train
+from chordmer import __version__, cli_benchmark, cli_explain, cli_train
 from chordmer.emotion import Emotion
 from chordmer.errors import ChordmerError, printable
 from chordmer.track import AUDIO_SUFFIXES, LYRICS_SUFFIXES, SYMBOLIC_SUFFIXES, as_track
@@ -23,6 +23,7 @@ examples:
   chordmer predict song.mid --plot emotion.png
   chordmer predict *.mid --json > emotions.json
   chordmer predict folder/
+  chordmer explain song.mid
   chordmer train songs.csv --recipe default -o my-model
   chordmer predict --model my-model song.mid --audio song.wav --lyrics song.txt
   chordmer benchmark --dataset emopia --root EMOPIA_1.0 --models svm,default -o report
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return cli_train.run(arguments)
         if arguments.command == "benchmark":
             return cli_benchmark.run(arguments)
+        if arguments.command == "explain":
+            return cli_explain.run(arguments)
         _check(parser, arguments)
         return _predict(arguments)
     except BrokenPipeError:
@@ -94,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", metavar="MODEL", help="a folder that `chordmer train` made")
     predict.add_argument("--audio", metavar="F", help="the sound of the piece, for --model")
     predict.add_argument("--lyrics", metavar="F", help="the words of the piece, for --model")
+    cli_explain.add_parser(commands)
     cli_train.add_parser(commands)
     cli_benchmark.add_parser(commands)
     return parser

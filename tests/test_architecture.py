@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 CORE = {"errors", "emotion", "notes", "track"}
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "kinds", "augment"),
-    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extract"),
+    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extract", "moods"),
 }
 #: Which rooms of chordmer each room may import.
 MAY_IMPORT = {
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "notes": {"errors"},
     "track": {"errors", "notes"},
     "kinds": {"errors"},
+    "moods": set(),
     "folder": {"errors", "kinds"},
     "io": {"errors", "notes", "track"},
     "features": {"io", "notes", "track", "errors", "folder"},
@@ -37,13 +38,18 @@ MAY_IMPORT = {
         room: EVERYTHING for room in ("recognizer", "pretrained", "datasets", "evaluate", "extract")
     },
     **{
-        room: EVERYTHING | {"explain", "plot", "cli_train", "cli_benchmark", "benchmark"}
-        for room in ("explain", "plot", "cli", "cli_train", "cli_benchmark", "benchmark", "web")
+        room: EVERYTHING
+        | {"explain", "plot", "cli_explain", "cli_train", "cli_benchmark", "benchmark"}
+        for room in (
+            *("explain", "plot", "cli", "cli_explain", "cli_train", "cli_benchmark"),
+            *("benchmark", "web"),
+        )
     },
 }
 #: Which files may import each heavy package.
 ONLY_IN = {
-    "torch": ("fusion/", "models/", "features/"),
+    "torch": ("fusion/", "models/", "features/", "explain/gradients.py"),
+    "captum": ("explain/gradients.py",),
     "transformers": ("features/lyrics.py",),
     "gensim": ("features/chord2vec.py",),
     "music21": ("io/score.py",),
