@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from chordmer.emotion import Emotion
 from chordmer.errors import MissingModalityError, ModelError
 from chordmer.explain.counterfactuals import counterfactuals as _counterfactuals
 from chordmer.explain.explanation import Attribution, Counterfactual, Explanation, Part, Reason
 from chordmer.explain.judge import Bundled, Judge, judge_of
 from chordmer.explain.occlusion import occlude
 from chordmer.explain.passages import Opened, open_track
+from chordmer.moods import moods
 from chordmer.track import as_track
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ __all__ = [
 
 #: What can be asked for besides occlusion.
 METHODS = ("gradients", "surrogate")
+#: A point of the plane further than this from every word is nearer to its middle.
+_FAR = 0.9
 
 
 def explain(
@@ -107,6 +111,12 @@ def explain(
     if not 0.1 <= window <= 86400:
         raise ValueError(f"window must be 0.1 to 86400 seconds, not {window!r}")
     judge = judge_of(model)
+    if methods and isinstance(judge, Bundled):
+        raise ModelError(
+            "the bundled model is no network and hears no sound: methods are for your own",
+            stage="explain",
+            value=methods[0],
+        )
     opened = open_track(as_track(track), judge.modalities)
     emotion = judge.answer(opened.track)
     row = judge.numbers([opened.whole()])[0]
@@ -119,13 +129,15 @@ def explain(
     if target not in judge.names:
         raise ValueError(f"target must be one of {', '.join(judge.names)}, not {target!r}")
     reasons = occlude(judge, opened, judge.names.index(target), row, window=window)
+    others = _counterfactuals(judge, opened) if counterfactuals else []
     return Explanation(
         emotion=emotion,
         target=target,
         numbers=dict(zip(judge.names, row.tolist())),
         reasons=tuple(reasons),
-        counterfactuals=tuple(_counterfactuals(judge, opened)) if counterfactuals else (),
+        counterfactuals=tuple(others),
         attributions=tuple(_attributions(judge, opened, target, methods, random_state)),
+        notes=tuple(_notes(emotion, opened, counterfactuals)),
     )
 
 
@@ -133,12 +145,6 @@ def _attributions(
     judge: Judge, opened: Opened, target: str, methods: Sequence[str], random_state: int
 ) -> Iterator[Attribution]:
     if isinstance(judge, Bundled):
-        if methods:
-            raise ModelError(
-                "the bundled model is no network and hears no sound: methods are for your own",
-                stage="explain",
-                value=methods[0],
-            )
         return
     from chordmer.explain.linear import linear_contributions
 
@@ -154,3 +160,10 @@ def _attributions(
         from chordmer.explain.surrogate import audio_surrogate
 
         yield audio_surrogate(trained, opened, target, random_state=random_state)
+
+
+def _notes(emotion: Any, opened: Opened, counterfactuals: bool) -> Iterator[str]:
+    if isinstance(emotion, Emotion) and moods(emotion, 1)[0][1] > _FAR:
+        yield "the answer lies near the middle of the plane: no word is near it"
+    if counterfactuals and opened.piece is not None and opened.sound is not None:
+        yield "sound cannot follow notes to another mode or octave: these are not tried"

@@ -68,7 +68,7 @@ class Reason:
     def __str__(self) -> str:
         where = places(self.spans, self.bars)
         if self.kind == "chord":
-            return f"the chord {printable(self.name)}, {where}"
+            return f"{_chord(self.name)}, {where}"
         if self.kind == "window":
             return f"the music {where}"
         if self.kind == "line":
@@ -153,15 +153,6 @@ class Attribution:
     def error(self) -> float:
         """How far the sum is from the change in the score."""
         return self.total - (self.answer - self.baseline)
-
-    def strongest(self, n: int = 5) -> list[tuple[str, float]]:
-        """Return the `n` columns of largest contribution over all rows, each with its input."""
-        sums = [
-            (f"{part.input}.{column}", float(value))
-            for part in self.parts
-            for column, value in zip(part.columns, np.atleast_2d(part.values).sum(axis=0))
-        ]
-        return sorted(sums, key=lambda pair: -abs(pair[1]))[:n]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content as plain Python objects: sums by column and by time."""
@@ -260,8 +251,9 @@ class Explanation:
         lines += [f"    {reason.effect:+.3f}  {reason}" for reason in strongest]
         if not strongest:
             lines.append("    nothing in particular: no part of the piece moves the answer alone")
+        known = {reason.name: str(reason) for reason in self.of("descriptor")}
         for attribution in self.attributions:
-            lines += ["", *_told(attribution)]
+            lines += ["", *_told(attribution, known)]
         if self.counterfactuals:
             lines += ["", *self._table()]
         lines += [f"  note: {printable(note, 400)}" for note in self.notes]
@@ -289,25 +281,38 @@ def _cell(name: str, number: float, width: int) -> str:
     return f"{number:>{sign}{width}.2f}"
 
 
-def _told(attribution: Attribution) -> list[str]:
-    change = f"{attribution.baseline:+.3f} to {attribution.answer:+.3f}"
-    head = f"  {attribution.method}, {printable(attribution.score)}: from {change}"
+def _chord(name: str) -> str:
+    """Return a chord with its kind: a name in Harte syntax, one note, or notes without a name."""
+    if name.endswith(":1"):
+        return f"the note {printable(name[:-2])} alone"
+    return f"the {'chord' if ':' in name else 'notes'} {printable(name)}"
+
+
+def _told(attribution: Attribution, known: Mapping[str, str]) -> list[str]:
+    """Return an attribution in lines; `known` has the words for columns that mean something."""
+    change = f"from {attribution.baseline:+.3f} to {attribution.answer:+.3f}"
+    head = f"  {attribution.method}, {printable(attribution.score)}: {change}"
     if attribution.promises:
         head += f" (contributions sum to {attribution.total:+.3f})"
     if attribution.fit is not None:
         head += f" (fits {attribution.fit:.2f})"
-    lines = [head]
-    for name, value in attribution.strongest():
-        lines.append(f"    {value:+.3f}  {printable(name, 80)}")
+    told: list[tuple[float, str]] = []
     for part in attribution.parts:
+        columns = np.atleast_2d(part.values).sum(axis=0)
+        named = [known.get(f"{part.input}.{column}") for column in part.columns]
+        if attribution.method == "surrogate":
+            named = [f"sound {column}" for column in part.columns]
+        told += [(float(value), words) for value, words in zip(columns, named) if words]
+        rest = [float(value) for value, words in zip(columns, named) if not words]
+        if rest:
+            told.append((sum(rest), f"{printable(part.input)}, {len(rest)} numbers together"))
         if len(part.times):
             by_time = part.values.sum(axis=1)
             best = int(np.abs(by_time).argmax())
-            lines.append(
-                f"    most of {printable(part.input)} at {clock(part.times[best])}"
-                f" ({by_time[best]:+.3f})"
-            )
-    return lines
+            at = f"{printable(part.input)} at {clock(part.times[best], tenths=True)} alone"
+            told.append((float(by_time[best]), at))
+    told.sort(key=lambda pair: -abs(pair[0]))
+    return [head, *(f"    {value:+.3f}  {words}" for value, words in told[:_TOLD])]
 
 
 def _rounded(values: NDArray[np.float64]) -> list[float]:

@@ -129,7 +129,8 @@ def chord_spans(piece: Symbolic, most: int) -> dict[str, Spans]:
     """Return where each chord is, by its name, the `most` of them that sound longest.
 
     A chord is what sounds in a beat, in Harte syntax, or its pitch classes where it has no name.
-    Beats with one chord are one place.
+    Beats with one chord are one place. A chord that takes more than half of the piece is left out:
+    what would be left without it is another piece.
     """
     chords = segment_chords(piece, method="beat", spelling="pitch_class")
     found: dict[str, list[tuple[float, float]]] = {}
@@ -142,7 +143,8 @@ def chord_spans(piece: Symbolic, most: int) -> dict[str, Spans]:
     def length(name: str) -> float:
         return sum(end - start for start, end in found[name])
 
-    longest = sorted(found, key=length, reverse=True)[:most]
+    cues = [name for name in found if length(name) <= piece.duration / 2]
+    longest = sorted(cues, key=length, reverse=True)[:most]
     return {name: tuple(found[name]) for name in longest}
 
 

@@ -17,7 +17,7 @@ from chordmer.explain.passages import Opened
 from chordmer.features.descriptors import DESCRIPTORS as AUDIO_DESCRIPTORS
 from chordmer.recognizer import EmotionRecognizer
 from chordmer.recognizer.answers import answer_of, placed
-from chordmer.recognizer.hearing import Heard
+from chordmer.recognizer.hearing import Heard, Hearing
 from chordmer.recognizer.targets import Target
 from chordmer.track import Track
 
@@ -69,7 +69,7 @@ class Trained:
         while batch := list(islice(waiting, _BATCH)):
             there = [track for track in batch if track is not None]
             # No cache: what is heard here is heard once.
-            found = iter(self.model.hearing_.hear(there, None, strict=False))
+            found = iter(self._hearing(there).hear(there, None, strict=False))
             rows.append(self.judged([{} if track is None else next(found) for track in batch]))
         return np.concatenate(rows)
 
@@ -96,7 +96,20 @@ class Trained:
         MissingModalityError
             If that is nothing.
         """
-        return self.model.hearing_.hear([opened.whole()], None)[0]
+        track = opened.whole()
+        return self._hearing([track]).hear([track], None)[0]
+
+    def _hearing(self, tracks: list[Track]) -> Hearing:
+        """Return the extractors, without those of lyrics where no track has any.
+
+        An opened track has its words apart from its notes; to look for them in every version of the
+        notes would be in vain.
+        """
+        hearing = self.model.hearing_
+        if any(track.lyrics is not None for track in tracks):
+            return hearing
+        pairs = ((n, e) for n, e in hearing.extractors if e.modality != "lyrics")
+        return Hearing.of(pairs, hearing.vectors)
 
     def modality_numbers(self, opened: Opened) -> dict[str, Matrix]:
         """Return the numbers without each modality, where others are left."""

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
 from chordmer.errors import printable
+from chordmer.features.harte import NOTE_NAMES
 
 __all__ = ["clock", "places", "plain"]
 
 #: Descriptors whose meaning leans on the one before it in their table, in words of their own.
 _ALONE = {
+    "polyphony_single_share": "onsets of a single note",
+    "rhythm_step_mean": "typical time between onsets",
+    "rhythm_step_entropy": "variety of the time between onsets",
+    "rhythm_fast_share": "steps between onsets under 0.19 s",
+    "rhythm_slow_share": "steps between onsets over 0.61 s",
+    "rhythm_variability": "unevenness of successive steps between onsets",
+    "articulation_detached_share": "notes shorter than 0.6 of the step to the next onset",
+    "mode_third": "major less minor third of the tonic, over their sum",
+    "mode_local_share": "windows of 4 s in major rather than minor",
+    "key_diatonic": "time within the diatonic collection of the key",
+    "key_local_change": "change of key from one window of 4 s to the next",
+    "fourier_1": "chromaticity of the pitch classes",
+    "fourier_2": "dyadicity of the pitch classes",
+    "fourier_3": "triadicity of the pitch classes",
+    "fourier_4": "octatonicity of the pitch classes",
+    "fourier_5": "diatonicity of the pitch classes",
+    "fourier_6": "whole-tone quality of the pitch classes",
+    "chord_fit": "how well chords fit what sounds",
+    "chord_certainty": "how clear the chords are",
+    "chord_change": "chord changes a second",
+    "chord_fifth_down": "moves of the root a fifth down",
+    "low_roughness": "pitches within two semitones of each other below C4",
+    "velocity_top_excess": "velocity of the highest notes less the mean",
+    "velocity_accent_share": "onsets at least 15 louder than the last",
     "pulse_rate": "beats a second of the likeliest pulse",
     "pulse_strength": "onset intervals at the likeliest pulse",
     "pulse_duple": "onset intervals at half a beat of the likeliest pulse",
@@ -23,11 +49,11 @@ _ALONE = {
     "chord_7_share": "time on dominant seventh chords",
     "chord_maj7_share": "time on major seventh chords",
     "chord_min7_share": "time on minor seventh chords",
-    "mode_sixth": "time on the tonic's major sixth less its minor, over their sum",
-    "mode_seventh": "time on the tonic's major seventh less its minor, over their sum",
+    "mode_sixth": "major less minor sixth of the tonic, over their sum",
+    "mode_seventh": "major less minor seventh of the tonic, over their sum",
     "mode_melody_third": "major less minor thirds of the tonic in the highest line",
-    "key_margin": "how far the best key is ahead of those of other signatures",
-    "rhythm_step_held_mean": "mean time between onsets, each weighted by its length",
+    "key_margin": "lead of the best key over other signatures",
+    "rhythm_step_held_mean": "typical time between onsets, long ones weighing more",
     "rhythm_step_spread": "spread of the time between onsets",
     "duration_spread": "spread of note duration",
     "polyphony_octave_share": "octaves among what is struck together",
@@ -67,19 +93,24 @@ _ALONE = {
     "chord_tritone": "moves of the root a tritone",
     "chord_authentic": "moves from the fifth degree to the tonic",
     "chord_plagal": "moves from the fourth degree to the tonic",
-    "triad_mode": "major less minor triads that sound complete, over their sum",
-    "consonance": "consonance of the intervals that sound together",
+    "triad_mode": "complete major less complete minor triads, over their sum",
+    "consonance": "consonance of what sounds together",
 }
 
 
-def clock(seconds: float) -> str:
+_QUANTILE = re.compile(r"\b(\d+) % quantile\b")
+
+
+def clock(seconds: float, *, tenths: bool = False) -> str:
     """Return minutes and seconds.
 
-    >>> clock(83.6)
-    '1:23'
+    >>> clock(83.66), clock(83.66, tenths=True)
+    ('1:23', '1:23.6')
     """
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    tenth = int(seconds * 10 + 1e-6)
+    minutes, rest = divmod(tenth, 600)
+    whole, part = divmod(rest, 10)
+    return f"{minutes}:{whole:02d}" + (f".{part}" if tenths else "")
 
 
 def places(spans: Sequence[tuple[float, float]], bars: Sequence[tuple[int, int]]) -> str:
@@ -100,7 +131,8 @@ def places(spans: Sequence[tuple[float, float]], bars: Sequence[tuple[int, int]]
     if bars:
         first, last = bars[0]
         bar = f" (bar {first})" if first == last else f" (bars {first} to {last})"
-    return f"from {clock(start)} to {clock(end)}{bar}"
+    short = end - start < 5
+    return f"from {clock(start, tenths=short)} to {clock(end, tenths=short)}{bar}"
 
 
 def plain(name: str, value: float, typical: float) -> str:
@@ -120,18 +152,25 @@ def plain(name: str, value: float, typical: float) -> str:
     """
     column = name.partition(".")[2]
     unit, meaning = _meaning(column)
+    here, usual = _amount(value, unit), _amount(typical, unit)
+    direction = "as usual" if here == usual else "higher" if value > typical else "lower"
+    return f"{_QUANTILE.sub(_end, meaning)}: {here}, usually {usual} ({direction})"
+
+
+def _amount(value: float, unit: str) -> str:
     if unit.startswith("log2"):
-        value, typical = 2.0**value, 2.0**typical
-        unit = unit[4:].strip()
+        value, unit = 2.0 ** min(value, 64.0), unit[4:].strip()
     if unit == "share":
-        here, usual = f"{100 * value:.0f} %", f"{100 * typical:.0f} %"
-    else:
-        places = 0 if max(abs(value), abs(typical)) >= 20 else 1 if abs(typical) >= 2 else 2
-        here, usual = f"{value:.{places}f}", f"{typical:.{places}f}"
-    if unit in ("s", "Hz", "dB", "BPM", "semitones"):
-        here += f" {unit}"
-    direction = "as usual" if here.split()[0] == usual else "higher" if value > typical else "lower"
-    return f"{meaning}: {here}, usually {usual} ({direction})"
+        return f"{100 * value:.0f} %"
+    if unit == "MIDI pitch":
+        return NOTE_NAMES[min(max(round(value), 0), 127)]
+    size = abs(value)
+    text = f"{value:.{0 if size >= 20 else 1 if size >= 2 else 2}f}"
+    return f"{text} {unit}" if unit in ("s", "Hz", "dB", "BPM", "semitones") else text
+
+
+def _end(quantile: re.Match[str]) -> str:
+    return "low end" if int(quantile[1]) < 50 else "high end"
 
 
 def _meaning(column: str) -> tuple[str, str]:
