@@ -15,7 +15,7 @@ from songs import songs
 import chordmer
 from chordmer import augment
 from chordmer.cli import main
-from chordmer.errors import ChordmerError, MissingModalityError, ModelError
+from chordmer.errors import ChordmerError, MissingModalityError
 from chordmer.explain import explain, judge
 from chordmer.explain.counterfactuals import to_parallel_mode
 from chordmer.explain.explanation import Explanation, Reason
@@ -263,7 +263,7 @@ def test_impossible_parameters_say_what_there_is(changes, told):
 
 @pytest.mark.parametrize("method", ["gradients", "surrogate"])
 def test_the_bundled_model_is_no_network_and_hears_no_sound(method):
-    with pytest.raises(ModelError, match="bundled model"):
+    with pytest.raises(ChordmerError, match="bundled model"):
         explain(None, PIECE, methods=[method])
 
 

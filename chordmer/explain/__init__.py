@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from chordmer.emotion import Emotion
-from chordmer.errors import MissingModalityError, ModelError
+from chordmer.errors import ChordmerError, MissingModalityError
 from chordmer.explain.counterfactuals import counterfactuals as _counterfactuals
 from chordmer.explain.explanation import Attribution, Counterfactual, Explanation, Part, Reason
 from chordmer.explain.judge import Bundled, Judge, judge_of
@@ -84,9 +84,8 @@ def explain(
     Raises
     ------
     ChordmerError
-        If a source cannot be read, or has nothing that the model listens to.
-    ModelError
-        If the model cannot be explained by a method that was asked for.
+        If a source cannot be read, or has nothing that the model listens to, or the model cannot be
+        explained by a method that was asked for.
     ValueError
         If a parameter is impossible; it says what there is.
 
@@ -112,7 +111,7 @@ def explain(
         raise ValueError(f"window must be 0.1 to 86400 seconds, not {window!r}")
     judge = judge_of(model)
     if methods and isinstance(judge, Bundled):
-        raise ModelError(
+        raise ChordmerError(
             "the bundled model is no network and hears no sound: methods are for your own",
             stage="explain",
             value=methods[0],

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from chordmer.errors import MissingExtraError, ModelError
+from chordmer.errors import ChordmerError, MissingExtraError
 from chordmer.explain.explanation import Attribution, Part
 from chordmer.explain.passages import Opened
 from chordmer.explain.trained import Trained, columns_of
 from chordmer.models.sequences import as_samples, pad
 
-__all__ = ["has_gradients", "integrated_gradients"]
+__all__ = ["integrated_gradients"]
 
 #: Steps of the integral: doubled from the first to the last until it is exact enough.
 _STEPS = (32, 64, 128, 256, 512)
@@ -22,12 +22,6 @@ _STEPS = (32, 64, 128, 256, 512)
 _AT_ONCE = 8
 #: Exact enough: so much of the change in the score, or of a score of 1.
 _TOLERANCE = 0.01
-
-
-def has_gradients(judge: Trained) -> bool:
-    """Return whether the model is a torch network, with a Broad Learning System on it or not."""
-    head = judge.model.head_
-    return hasattr(head, "module_") or hasattr(head, "network_")
 
 
 def integrated_gradients(judge: Trained, opened: Opened, target: str) -> Attribution:
@@ -53,26 +47,27 @@ def integrated_gradients(judge: Trained, opened: Opened, target: str) -> Attribu
     ------
     MissingExtraError
         If captum is not installed.
-    ModelError
+    ChordmerError
         If the model is no network, or `target` none of its own outputs.
     """
     try:
         from captum.attr import IntegratedGradients
     except ModuleNotFoundError as error:
         raise MissingExtraError.of("captum", "explain") from error
-    if not has_gradients(judge):
-        raise ModelError(
+    head = judge.model.head_
+    if not (hasattr(head, "module_") or hasattr(head, "network_")):
+        raise ChordmerError(
             "integrated gradients need a torch network; occlusion explains any model",
             stage="explain",
-            value=type(judge.model.head_).__name__,
+            value=type(head).__name__,
         )
     if target not in judge.own:
-        raise ModelError(
+        raise ChordmerError(
             f"gradients are of the model's own outputs: {', '.join(judge.own)}",
             stage="explain",
             value=target,
         )
-    score = _Score(judge.model.head_, judge.own.index(target))
+    score = _Score(head, judge.own.index(target))
     heard = judge.heard(opened)
     names = [name for name in score.names if name in heard]
     padded, lengths = pad(as_samples([heard]), score.widths)
@@ -104,7 +99,7 @@ def integrated_gradients(judge: Trained, opened: Opened, target: str) -> Attribu
         else:
             times = extractors[name].frames(opened.whole()).times[: len(rows)]
         parts.append(Part(name, rows, columns, times))
-    kind = "logit" if hasattr(judge.model.head_, "module_") else "ridge output"
+    kind = "logit" if hasattr(head, "module_") else "ridge output"
     labelled = hasattr(judge.model, "classes_")
     told = f"{kind} of {target}" if labelled else target
     return Attribution("integrated gradients", told, answer, baseline, tuple(parts), promises=True)

@@ -58,7 +58,7 @@ def linear_contributions(judge: Trained, opened: Opened, target: str) -> Attribu
     Attribution or None
         None where the model is not linear, or `target` is not its own.
     """
-    steps = [step for _, step in getattr(judge.model.head_, "steps", [])]
+    steps = _steps(judge.model.head_)
     if len(steps) < 2 or not isinstance(steps[0], JoinVectors) or target not in judge.own:
         return None
     weights = _weights(steps[1:], judge.own.index(target), len(judge.own))
@@ -83,6 +83,13 @@ def linear_contributions(judge: Trained, opened: Opened, target: str) -> Attribu
         _score(steps[1:], side, judge.own.index(target), len(judge.own)) for side in (average, row)
     )
     return Attribution("exact", score, after, before, tuple(parts), promises=True)
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline and of the pipelines in it."""
+    if not hasattr(estimator, "steps"):
+        return [estimator]
+    return [inner for _, step in estimator.steps for inner in _steps(step)]
 
 
 def _weights(steps: list[Any], output: int, n_outputs: int) -> Matrix | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,6 +17,9 @@ __all__ = ["MOST_CHORDS", "MOST_LINES", "MOST_WINDOWS", "occlude"]
 #: A model listens to a piece no more often than this, however long it is: windows grow, the rarest
 #: chords are left out, and neighbouring lines of lyrics go together.
 MOST_WINDOWS, MOST_CHORDS, MOST_LINES = 40, 24, 60
+
+#: Takes a kind of reasons: their names, places and what the model says without each.
+_Add = Callable[[str, Iterable[str], Iterable[Spans], Matrix], None]
 
 
 def occlude(
@@ -77,7 +80,7 @@ def occlude(
     return sorted(reasons, key=lambda reason: -abs(reason.effect))
 
 
-def _lines(judge: Judge, opened: Opened, add) -> None:  # type: ignore[no-untyped-def]
+def _lines(judge: Judge, opened: Opened, add: _Add) -> None:
     words = opened.words
     assert words is not None
     lines = words.lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chordmer.errors import ModelError
+from chordmer.errors import ChordmerError
 from chordmer.explain.explanation import Attribution, Part
 from chordmer.explain.judge import Judge, Matrix
 from chordmer.explain.passages import Opened
@@ -57,7 +57,7 @@ def audio_surrogate(
 
     Raises
     ------
-    ModelError
+    ChordmerError
         If the model or the track has no sound.
     ValueError
         If a number is below 1.
@@ -65,7 +65,7 @@ def audio_surrogate(
     if n_segments < 1 or n_samples < 2:
         raise ValueError(f"segments and samples are 1 and 2 at least: {n_segments}, {n_samples}")
     if opened.sound is None:
-        raise ModelError(
+        raise ChordmerError(
             "a surrogate explains sound: give a model that listens to it, and a file that has it",
             stage="explain",
             source=opened.track.id,
