@@ -218,10 +218,10 @@ def test_any_number_of_the_answer_can_be_explained():
 
 def test_the_work_is_bounded_however_long_the_piece(monkeypatch):
     random = np.random.default_rng(0)
-    roots, thirds = random.integers(36, 72, 600), random.integers(2, 6, 600)
+    roots, thirds = random.integers(36, 72, 300), random.integers(2, 6, 300)
     notes = [(i, 1, r + d) for i, (r, t) in enumerate(zip(roots, thirds)) for d in (0, int(t), 7)]
-    piece = make_piece(notes, bpm=4)
-    assert piece.duration > 7200
+    piece = make_piece(notes, bpm=10)
+    assert piece.duration >= 1800
     heard = []
     monkeypatch.setattr(
         judge, "describe_symbolic", lambda p: heard.append(p) or np.zeros(len(DESCRIPTORS))
