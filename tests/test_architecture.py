@@ -17,10 +17,19 @@ FILES = sorted(ROOT.rglob("*.py"))
 CORE = {"errors", "emotion", "notes", "track"}
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "kinds", "augment"),
-    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extraction", "store"),
+    *(
+        "manifest",
+        "recognizer",
+        "pretrained",
+        "datasets",
+        "evaluate",
+        "extraction",
+        "store",
+        "moods",
+    ),
 }
 COMMANDS = {
-    *("cli_train", "cli_benchmark", "cli_extract", "cli_store", "cli_catalogue"),
+    *("cli_train", "cli_benchmark", "cli_extract", "cli_store", "cli_catalogue", "cli_explain"),
     *("doctor", "completion"),
 }
 #: Which rooms of chordmer each room may import.
@@ -30,6 +39,7 @@ MAY_IMPORT = {
     "notes": {"errors"},
     "track": {"errors", "notes"},
     "kinds": {"errors"},
+    "moods": set(),
     "folder": {"errors", "kinds"},
     "io": {"errors", "notes", "track"},
     "features": {"io", "notes", "track", "errors", "folder"},
@@ -38,7 +48,6 @@ MAY_IMPORT = {
     "models": {"errors", "folder", "fusion", "kinds"},
     "manifest": {"errors", "track"},
     "store": {"errors", "folder"},
-    "moods": set(),
     "neighbours": set(),
     **{
         room: EVERYTHING
@@ -63,7 +72,11 @@ MAY_IMPORT = {
 MAY_ASK_LATE = {"emotion": {"plot"}, "features": {"plot"}}
 #: Which files may import each heavy package.
 ONLY_IN = {
-    "torch": ("fusion/", "models/", "features/", "doctor.py", "store/torch_dataset.py"),
+    "torch": (
+        *("fusion/", "models/", "features/", "doctor.py", "store/torch_dataset.py"),
+        "explain/gradients.py",
+    ),
+    "captum": ("explain/gradients.py",),
     "pyarrow": ("store/",),
     "transformers": ("features/lyrics.py",),
     "gensim": ("features/chord2vec.py",),
