@@ -59,10 +59,6 @@ class Crew:
     ) -> None:
         if n_jobs < 1 or tries < 1 or recycle < 0:
             raise ValueError("n_jobs and tries must be at least 1, recycle at least 0")
-        if not timeout > 0 or not batch_seconds >= 0:
-            raise ValueError("timeout must be positive, batch_seconds not negative")
-        if memory is not None and memory < 1:
-            raise ValueError("memory must be positive, or None")
         self.worked = 0.0
         self._tries = tries
         self._limits = Limits(timeout, memory, batch_seconds)
