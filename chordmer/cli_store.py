@@ -56,7 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _info(store: Store, arguments: argparse.Namespace) -> int:
     found = store.info()
-    print(f"{found['rows']:,} rows, {found['bytes'] / 1e6:,.1f} MB, schema {found['schema']}")
+    print(
+        f"{found['rows']:,} rows, {found['bytes'] / 1e6:,.1f} MB in {found['shards']:,} files; "
+        f"{found['waiting']:,} rows wait in the journal, {found['superseded']:,} are superseded"
+    )
     for name, feature in found["features"].items():
         print(
             f"  {name}: {feature['rows']:,} rows, {feature['failed']:,} of them failed, "
