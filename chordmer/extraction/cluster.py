@@ -20,7 +20,7 @@ from chordmer.extraction.dask_worker import Orders, Share, dismiss, hold, serve
 from chordmer.extraction.jobs import Finished, Job
 from chordmer.extraction.lanes import Attempt
 from chordmer.extraction.pace import Pace
-from chordmer.extraction.worker import pack
+from chordmer.extraction.worker import Limits, pack
 from chordmer.store import Failure
 
 __all__ = ["run_cluster"]
@@ -79,6 +79,7 @@ def run_cluster(
     """
     if tries < 1:
         raise ValueError("tries must be at least 1")
+    Limits(timeout, memory, batch_seconds)
     orders = Orders(
         run=secrets.token_hex(8),
         version=__version__,

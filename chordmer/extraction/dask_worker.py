@@ -6,11 +6,13 @@ with it all the same is the scheduler's to try elsewhere.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.util import Finalize
 from threading import Lock, Thread, Timer
 
@@ -108,16 +110,20 @@ def serve(orders: Orders, payloads: list[bytes]) -> Share:
     return Share(ends, crew.worked - before)
 
 
-def dismiss(run: str) -> None:
+async def dismiss(run: str) -> None:
     """End the processes of a run here, also those at work."""
+    # The Dask worker listens in this thread, and has no tenths of a second to spare.
+    Thread(target=_dismiss, args=(run,), daemon=True).start()
+
+
+def _dismiss(run: str) -> None:
     with _LOCK:
         waiting = _WAITING.pop(run, [])
-        for crew in _BUSY.get(run, []):
+        for crew in _BUSY[run]:
             crew.dismiss()
     for crew, timer in waiting:
         timer.cancel()
-        # This is called where the Dask worker listens, which has no tenths of a second to spare.
-        Thread(target=crew.close, daemon=True).start()
+        crew.close()
 
 
 def _until(orders: Orders, payloads: list[bytes]) -> Iterator[Attempt]:
@@ -147,6 +153,7 @@ def _borrow(orders: Orders) -> Crew:
         recycle=orders.recycle,
         preload=orders.preload,
     )
+    _tidy_up_at_exit()
     with _LOCK:
         _BUSY[orders.run].append(crew)
     return crew
@@ -175,11 +182,17 @@ def _close_idle(run: str, crew: Crew) -> None:
         closed.close()
 
 
-def _close_all() -> None:
-    for run in list(_WAITING):
-        for crew, _ in _WAITING.pop(run):
-            crew.close()
+@cache
+def _tidy_up_at_exit() -> None:
+    """Have no process outlive this one by a moment, and none started while it ends.
+
+    To be called when `pebble` and `multiprocessing` have registered what they do at the end: this
+    comes before. Of a process that `multiprocessing` started, only the second is heeded.
+    """
+    atexit.register(_dismiss_all)
+    Finalize(None, _dismiss_all, exitpriority=100)
 
 
-# A process that `multiprocessing` started waits for its children before it ends.
-Finalize(None, _close_all, exitpriority=100)
+def _dismiss_all() -> None:
+    for run in {*_WAITING, *_BUSY}:
+        _dismiss(run)
