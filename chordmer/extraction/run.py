@@ -102,6 +102,9 @@ def extract(
         recipes = {name: feature.recipe for name, feature in wanted.items()}
         with Store.create_or_open(store, recipes) as opened:
             _Run(opened, wanted, retry_failed, progress).through(listing, engine)
+            counts = opened.info()
+            if counts["superseded"] > counts["rows"]:
+                opened.compact()
     return progress.summary()
 
 
