@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chordmer.emotion import Curve, Emotion
     from chordmer.errors import ChordmerError
     from chordmer.examples import example
+    from chordmer.extraction import extract
     from chordmer.features.chord2vec import Chord2Vec
     from chordmer.features.chords import Chords, segment_chords, split_by_intervals
     from chordmer.features.descriptors import AudioDescriptors
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from chordmer.notes import Symbolic
     from chordmer.pretrained import predict
     from chordmer.recognizer import EmotionRecognizer
+    from chordmer.store import Store
     from chordmer.track import Frames, Track
 
 __version__ = "0.1.0.dev0"
@@ -112,6 +114,7 @@ _HOME = {
     "ResNetRegressor": "chordmer.models.cnn",
     "ResidualPhaseMFCC": "chordmer.features.mfcc_rp",
     "SpectrogramFeatures": "chordmer.features.spectrogram",
+    "Store": "chordmer.store",
     "Symbolic": "chordmer.notes",
     "SymbolicDescriptors": "chordmer.features.symbolic",
     "Track": "chordmer.track",
@@ -119,6 +122,7 @@ _HOME = {
     "estimate_key": "chordmer.features.key",
     "estimate_tempo": "chordmer.features.tempo",
     "example": "chordmer.examples",
+    "extract": "chordmer.extraction",
     "predict": "chordmer.pretrained",
     "read_audio": "chordmer.io",
     "read_lyrics": "chordmer.io",
@@ -182,6 +186,7 @@ __all__ = [
     "ResNetRegressor",
     "ResidualPhaseMFCC",
     "SpectrogramFeatures",
+    "Store",
     "Symbolic",
     "SymbolicDescriptors",
     "Track",
@@ -190,6 +195,7 @@ __all__ = [
     "estimate_key",
     "estimate_tempo",
     "example",
+    "extract",
     "predict",
     "read_audio",
     "read_lyrics",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chordmer import __version__, cli_benchmark, cli_train
+from chordmer import __version__, cli_benchmark, cli_extract, cli_store, cli_train
 from chordmer.emotion import Emotion
 from chordmer.errors import ChordmerError, printable
 from chordmer.track import AUDIO_SUFFIXES, LYRICS_SUFFIXES, SYMBOLIC_SUFFIXES, as_track
@@ -26,6 +26,7 @@ examples:
   chordmer train songs.csv --recipe default -o my-model
   chordmer predict --model my-model song.mid --audio song.wav --lyrics song.txt
   chordmer benchmark --dataset emopia --root EMOPIA_1.0 --models svm,default -o report
+  chordmer extract music/ -o features --jobs 8
 """
 #: What a model listens to, and the endings of files that hold it.
 _SUFFIXES = {
@@ -44,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return cli_train.run(arguments)
         if arguments.command == "benchmark":
             return cli_benchmark.run(arguments)
+        if arguments.command == "extract":
+            return cli_extract.run(arguments)
+        if arguments.command == "store":
+            return cli_store.run(arguments)
         _check(parser, arguments)
         return _predict(arguments)
     except BrokenPipeError:
@@ -96,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--lyrics", metavar="F", help="the words of the piece, for --model")
     cli_train.add_parser(commands)
     cli_benchmark.add_parser(commands)
+    cli_extract.add_parser(commands)
+    cli_store.add_parser(commands)
     return parser
 
 

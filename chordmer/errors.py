@@ -23,6 +23,7 @@ __all__ = [
     "ScoreError",
     "StoreError",
     "printable",
+    "spreadsheet_cell",
 ]
 
 
@@ -37,6 +38,22 @@ def printable(text: object, limit: int = 200) -> str:
     """
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+#: A cell that begins so is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def spreadsheet_cell(value: Any, limit: int = 1000) -> Any:
+    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command.
+
+    >>> spreadsheet_cell("=HYPERLINK(A1)"), spreadsheet_cell(-1.5)
+    ("'=HYPERLINK(A1)", -1.5)
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value, limit)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or value.startswith(_FORMULA) else text
 
 
 class ChordmerError(ValueError):

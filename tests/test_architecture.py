@@ -17,8 +17,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 CORE = {"errors", "emotion", "notes", "track"}
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "kinds", "augment"),
-    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extract"),
+    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extraction", "store"),
 }
+COMMANDS = {"cli_train", "cli_benchmark", "cli_extract", "cli_store"}
 #: Which rooms of chordmer each room may import.
 MAY_IMPORT = {
     "errors": set(),
@@ -33,17 +34,20 @@ MAY_IMPORT = {
     "fusion": {"errors", "folder"},
     "models": {"errors", "folder", "fusion", "kinds"},
     "manifest": {"errors", "track"},
+    "store": {"errors", "folder"},
     **{
-        room: EVERYTHING for room in ("recognizer", "pretrained", "datasets", "evaluate", "extract")
+        room: EVERYTHING
+        for room in ("recognizer", "pretrained", "datasets", "evaluate", "extraction")
     },
     **{
-        room: EVERYTHING | {"explain", "plot", "cli_train", "cli_benchmark", "benchmark"}
-        for room in ("explain", "plot", "cli", "cli_train", "cli_benchmark", "benchmark", "web")
+        room: EVERYTHING | {"explain", "plot", "benchmark", *COMMANDS}
+        for room in ("explain", "plot", "cli", *COMMANDS, "benchmark", "web")
     },
 }
 #: Which files may import each heavy package.
 ONLY_IN = {
-    "torch": ("fusion/", "models/", "features/"),
+    "torch": ("fusion/", "models/", "features/", "store/torch_dataset.py"),
+    "pyarrow": ("store/",),
     "transformers": ("features/lyrics.py",),
     "gensim": ("features/chord2vec.py",),
     "music21": ("io/score.py",),
@@ -51,6 +55,9 @@ ONLY_IN = {
     "symusic": ("io/",),
     "soundfile": ("io/",),
     "numba": ("io/", "features/"),
+    "pebble": ("extraction/local.py",),
+    "dask": ("extraction/cluster.py",),
+    "distributed": ("extraction/cluster.py",),
 }
 
 

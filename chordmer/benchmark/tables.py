@@ -11,30 +11,19 @@ import numpy as np
 
 from chordmer.benchmark.contenders import Contender
 from chordmer.benchmark.runner import Outcome
-from chordmer.errors import printable
+from chordmer.errors import spreadsheet_cell
 from chordmer.evaluate import Evaluation
 
 __all__ = ["result_rows", "split_rows", "to_csv"]
-
-#: A cell that begins so is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows of the same keys, one or more, as a csv file with a header."""
     out = io.StringIO()
     writer = csv.DictWriter(out, [*rows[0]], lineterminator="\n")
-    writer.writerow({name: _cell(name) for name in rows[0]})
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    writer.writerow({name: spreadsheet_cell(name) for name in rows[0]})
+    writer.writerows({name: spreadsheet_cell(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
-    if not isinstance(value, str):
-        return value
-    text = printable(value, 1000)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) or value.startswith(_FORMULA) else text
 
 
 def result_rows(

@@ -31,7 +31,7 @@ from chordmer.io.words import Line, Lyrics
 from chordmer.notes import Report
 from chordmer.track import Frames, as_track
 
-__all__ = ["LyricEmbedding"]
+__all__ = ["LyricEmbedding", "forget_embeddings"]
 
 _POOLINGS = ("mean", "cls", "max")
 _LEVELS = ("line", "verse", "song")
@@ -334,6 +334,15 @@ def _with_words(source: Any) -> Any:
 @cache
 def _store(folder: str | None) -> EmbeddingCache:
     return EmbeddingCache(folder)
+
+
+def forget_embeddings() -> None:
+    """Drop the vectors that this process keeps in memory.
+
+    The last bits of a vector depend on what it was encoded together with: whose answers must not
+    depend on what came before calls this in between.
+    """
+    _store.cache_clear()
 
 
 def _best_device() -> str:

@@ -16,9 +16,9 @@ __all__ = ["KEY_BYTES", "NAME_BYTES", "Failure", "Recipe", "Row", "canonical_jso
 #: Bytes of a key; the first `NAME_BYTES` of them are the same for every row of an id and feature.
 KEY_BYTES = 16
 NAME_BYTES = 10
-#: More numbers than this in one row (1 GiB of float32) are a mistake.
-MAX_VALUES = 1 << 28
-_MAX_AXES = 8
+#: More numbers than this in one row (512 MiB of float32) are a mistake.
+MAX_VALUES = 1 << 27
+MAX_AXES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class Failure:
     stage: str | None
     message: str
     tries: int = 1
+
+    def __post_init__(self) -> None:
+        texts = (self.kind, self.stage or "", self.message)
+        if not all(isinstance(text, str) for text in texts) or type(self.tries) is not int:
+            raise ValueError(f"no failure: {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class Row:
     Raises
     ------
     ValueError
-        If an array is of another dtype, or absurdly large.
+        If a text is none, or an array is of another dtype or absurdly large.
     """
 
     id: str
@@ -104,10 +109,13 @@ class Row:
     error: Failure | None = None
 
     def __post_init__(self) -> None:
+        names = (self.id, self.content, self.feature, self.extractor, self.parameters, self.version)
+        if not all(isinstance(text, str) for text in (*names, self.report or "")):
+            raise ValueError(f"names, parameters and report of {self.id!r} must be text")
         if self.values.dtype != np.float32 or self.times.dtype != np.float64:
             found = f"{self.values.dtype} and {self.times.dtype}"
             raise ValueError(f"values must be float32 and times float64, not {found}")
-        if self.values.ndim > _MAX_AXES or max(self.values.size, self.times.size) > MAX_VALUES:
+        if self.values.ndim > MAX_AXES or max(self.values.size, self.times.size) > MAX_VALUES:
             raise ValueError(f"values of shape {self.values.shape} are too many for a row")
         if self.times.ndim != 1:
             raise ValueError(f"times must have one axis, not {self.times.ndim}")
@@ -148,8 +156,15 @@ def row_key(
     bytes
         Of length 16.
     """
-    name = _hash(id, feature)[:NAME_BYTES]
-    return name + _hash(content, extractor, parameters, version)[: KEY_BYTES - NAME_BYTES]
+    return (
+        name_of(id, feature)
+        + _hash(content, extractor, parameters, version)[: KEY_BYTES - NAME_BYTES]
+    )
+
+
+def name_of(id: str, feature: str) -> bytes:
+    """Return the beginning of the keys of all rows of an id and feature."""
+    return _hash(id, feature)[:NAME_BYTES]
 
 
 def canonical_json(value: Any) -> str:
@@ -181,7 +196,8 @@ def _plain(value: Any) -> Any:
 
 def _hash(*texts: str) -> bytes:
     """Return the SHA-256 of texts; no two lists of texts share one."""
-    parts = [text.encode("utf-8", "surrogatepass") for text in texts]
+    # In UTF-16, two surrogates in a row are the one character that JSON makes of them.
+    parts = [text.encode("utf-16-le", "surrogatepass") for text in texts]
     sizes = np.array([len(part) for part in parts], "<u8").tobytes()
     return hashlib.sha256(sizes + b"".join(parts)).digest()
 
@@ -216,14 +232,19 @@ def decode(data: bytes | memoryview, tries: int) -> Row:
         If it did not.
     """
     size = int.from_bytes(data[:4], "little")
+    start = 4 + size
     try:
-        *texts, shape, count, report, error = json.loads(bytes(data[4 : 4 + size]))
+        head: list[Any] = json.loads(bytes(data[4:start]))
+        id_, content, feature, extractor, parameters, version, shape, count, report, error = head
         number = math.prod(shape)
-        start = 4 + size
         values = np.frombuffer(data, "<f4", number, start).astype(np.float32).reshape(shape)
         times = np.frombuffer(data, "<f8", count, start + 4 * number).astype(np.float64)
-        failure = None if error is None else Failure(*error, tries)
-        row = Row(*texts, values, times, report, failure)
+        failure = error
+        if error is not None:
+            kind, stage, message = error
+            failure = Failure(kind, stage, message, tries)
+        made_by = (extractor, parameters, version)
+        row = Row(id_, content, feature, *made_by, values, times, report, failure)
     except (TypeError, RecursionError) as problem:
         raise ValueError(f"no row: {problem}") from problem
     if encode(row) != bytes(data):
