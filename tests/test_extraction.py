@@ -218,6 +218,14 @@ def test_what_changed_is_computed_and_nothing_else(music, store):
     assert hash_of(fresh) == hash_of(store)
 
 
+def test_rows_that_are_out_of_date_do_not_pile_up(music, store):
+    for offset in range(5):
+        extract(music, store, features=[("numbers", Numbers(offset=offset))])
+        with Store.open(store) as opened:
+            assert opened.info()["superseded"] <= 12
+    assert rows_of(store)["00"].values.max() >= 4
+
+
 def test_rows_of_other_code_are_out_of_date(music, store, monkeypatch):
     extract(music, store, features=STUB)
     monkeypatch.setattr(plan, "extractor_key", lambda extractor: b"newer code")
