@@ -88,11 +88,16 @@ def public_functions(tree):
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
         for word in ast.literal_eval(node.value)
     }
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    protocols = [c for c in classes if "Protocol" in {getattr(b, "id", "") for b in c.bases}]
+    # What keeps a protocol takes what the protocol has, of use to it or not.
+    kept = {getattr(method, "name", "") for c in protocols for method in c.body}
     for node in tree.body:
         if getattr(node, "name", None) in public:
             for inside in (node, *(node.body if isinstance(node, ast.ClassDef) else ())):
                 if isinstance(inside, ast.FunctionDef) and not inside.name.startswith("_"):
-                    yield inside
+                    if inside.name not in kept:
+                        yield inside
 
 
 def test_every_parameter_of_an_estimator_is_kept():
