@@ -95,9 +95,9 @@ def public_functions(tree):
     for node in tree.body:
         if getattr(node, "name", None) in public:
             for inside in (node, *(node.body if isinstance(node, ast.ClassDef) else ())):
-                if isinstance(inside, ast.FunctionDef) and not inside.name.startswith("_"):
-                    if inside.name not in kept:
-                        yield inside
+                named = isinstance(inside, ast.FunctionDef) and not inside.name.startswith("_")
+                if named and inside.name not in kept:
+                    yield inside
 
 
 def test_every_parameter_of_an_estimator_is_kept():

@@ -207,14 +207,15 @@ def test_order_batches_and_shards_do_not_show(tmp_path_factory, seed, shard_rows
     dice = random.Random(seed)
     dice.shuffle(rows)
     sizes = {"shard_rows": shard_rows, "shard_bytes": shard_bytes}
-    with Store.create_or_open(base / "two", FEATURES, **sizes) as store:
-        while rows:
-            count = dice.randint(1, 9)
-            store.append(rows[:count])
-            del rows[:count]
-            if dice.random() < 0.2:
-                store.close()
-                store = Store.create_or_open(base / "two", FEATURES, **sizes)
+    store = Store.create_or_open(base / "two", FEATURES, **sizes)
+    while rows:
+        count = dice.randint(1, 9)
+        store.append(rows[:count])
+        del rows[:count]
+        if dice.random() < 0.2:
+            store.close()
+            store = Store.create_or_open(base / "two", FEATURES, **sizes)
+    store.close()
     with Store.create_or_open(base / "two", FEATURES) as store:
         assert (store.hash(), told(store)) == expected
         store.compact()
