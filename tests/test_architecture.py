@@ -55,7 +55,7 @@ ONLY_IN = {
     "symusic": ("io/",),
     "soundfile": ("io/",),
     "numba": ("io/", "features/"),
-    "pebble": ("extraction/local.py",),
+    "pebble": ("extraction/lanes.py",),
     "dask": ("extraction/cluster.py",),
     "distributed": ("extraction/cluster.py",),
 }

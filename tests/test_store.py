@@ -21,6 +21,14 @@ NAN = np.frombuffer(bytes.fromhex("0100c07f"), "<f4")
 TEXT = st.text(st.characters() | st.sampled_from("\ufffd\udcff"), max_size=8)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def unflushed():
+    """No power is lost here; to flush a busy disk takes minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "store"

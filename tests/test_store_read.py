@@ -29,6 +29,14 @@ NASTY = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def unflushed():
+    """No power is lost here; to flush a busy disk takes minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A store of two shards a feature, read by several programs."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from chordmer import __version__
@@ -99,6 +100,7 @@ def run_cluster(
 
 
 def _connect(address: str) -> Any:
+    """Return a client of the scheduler, or raise within seconds."""
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
@@ -106,12 +108,27 @@ def _connect(address: str) -> Any:
     problem = "no Dask scheduler answers there"
     if not address:  # Dask would start a cluster of its own
         raise ClusterError(problem, stage="connect", value=address)
+    answers: SimpleQueue[Any] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            client = Client(  # type: ignore[no-untyped-call]
+                address, timeout=_CONNECT, set_as_default=False, name="chordmer"
+            )
+        except Exception as error:
+            answers.put(error)
+        else:
+            answers.put(client)
+
+    # The timeout is not heeded where somebody listens who says nothing: hence the thread.
+    Thread(target=ask, daemon=True).start()
     try:
-        return Client(  # type: ignore[no-untyped-call]
-            address, timeout=_CONNECT, set_as_default=False, name="chordmer"
-        )
-    except (OSError, ValueError, TypeError) as error:
-        raise ClusterError(problem, source=address, stage="connect") from error
+        answer = answers.get(timeout=2 * _CONNECT)
+    except Empty:
+        raise ClusterError(problem, source=address, stage="connect") from None
+    if isinstance(answer, Exception):
+        raise ClusterError(problem, source=address, stage="connect") from answer
+    return answer
 
 
 class _Run:

@@ -43,6 +43,8 @@ class Crew:
     ----------
     worked : float
         Seconds that the workers have spent on jobs.
+    dismissed : bool
+        Whether it is to end its run and close.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Crew:
         self._again: deque[list[Attempt]] = deque()
         self._done: list[End] = []
         self._false_starts = 0
-        self._dismissed = False
+        self.dismissed = False
         self._pace = Pace(batch_seconds)
         self._lanes: list[Lane] = []
         self._leaving: list[Lane] = []
@@ -93,7 +95,7 @@ class Crew:
                 yield from done
                 if any(lane.batches for lane in self._lanes):
                     self._await()
-                if self._dismissed:
+                if self.dismissed:
                     return
             complete = True
         finally:
@@ -102,7 +104,7 @@ class Crew:
 
     def dismiss(self) -> None:
         """Have the run at hand end soon, from another thread, wherever it is."""
-        self._dismissed = True
+        self.dismissed = True
 
     def close(self) -> None:
         """End all workers, whatever they are at."""
@@ -154,7 +156,7 @@ class Crew:
         try:
             batch = self._events.get(timeout=_LOOK)
         except Empty:
-            for lane in [lane for lane in self._lanes if not lane.alive and not self._dismissed]:
+            for lane in [lane for lane in self._lanes if not lane.alive and not self.dismissed]:
                 self._replace(lane)
             return
         if batch.dropped:

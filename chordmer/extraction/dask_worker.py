@@ -11,6 +11,7 @@ import multiprocessing
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing.util import Finalize
@@ -98,16 +99,10 @@ def serve(orders: Orders, payloads: list[bytes]) -> Share:
             stage="workers",
             value=__version__,
         )
-    crew = _borrow(orders)
-    before = crew.worked
-    try:
+    with _borrowed(orders) as crew:
+        before = crew.worked
         ends = [(attempt.job.position, end) for attempt, end in crew.run(_until(orders, payloads))]
-    except BaseException:
-        _forget(orders.run, crew)
-        crew.close()
-        raise
-    _give_back(orders.run, crew)
-    return Share(ends, crew.worked - before)
+        return Share(ends, crew.worked - before)
 
 
 async def dismiss(run: str) -> None:
@@ -135,13 +130,37 @@ def _until(orders: Orders, payloads: list[bytes]) -> Iterator[Attempt]:
         yield Attempt(Job(index, None), payload)
 
 
-def _borrow(orders: Orders) -> Crew:
+@contextmanager
+def _borrowed(orders: Orders) -> Iterator[Crew]:
+    crew = _waiting(orders.run) or _new(orders)
     with _LOCK:
-        while _WAITING[orders.run]:
-            crew, timer = _WAITING[orders.run].pop()
-            timer.cancel()
-            _BUSY[orders.run].append(crew)
-            return crew
+        _BUSY[orders.run].append(crew)
+    fit = False
+    try:
+        yield crew
+        fit = True
+    finally:
+        with _LOCK:
+            _BUSY[orders.run].remove(crew)
+            if fit := fit and not crew.dismissed:
+                timer = Timer(_IDLE, _close_idle, (orders.run, crew))
+                timer.daemon = True
+                timer.start()
+                _WAITING[orders.run].append((crew, timer))
+        if not fit:
+            crew.close()
+
+
+def _waiting(run: str) -> Crew | None:
+    with _LOCK:
+        if not _WAITING[run]:
+            return None
+        crew, timer = _WAITING[run].pop()
+        timer.cancel()
+        return crew
+
+
+def _new(orders: Orders) -> Crew:
     # Dask's nanny starts its worker as a daemon, which may have no children lest they outlive it.
     # These do not: they end with whatever started them.
     multiprocessing.current_process().daemon = False
@@ -154,23 +173,7 @@ def _borrow(orders: Orders) -> Crew:
         preload=orders.preload,
     )
     _tidy_up_at_exit()
-    with _LOCK:
-        _BUSY[orders.run].append(crew)
     return crew
-
-
-def _give_back(run: str, crew: Crew) -> None:
-    timer = Timer(_IDLE, _close_idle, (run, crew))
-    timer.daemon = True
-    with _LOCK:
-        _BUSY[run].remove(crew)
-        _WAITING[run].append((crew, timer))
-    timer.start()
-
-
-def _forget(run: str, crew: Crew) -> None:
-    with _LOCK:
-        _BUSY[run].remove(crew)
 
 
 def _close_idle(run: str, crew: Crew) -> None:
