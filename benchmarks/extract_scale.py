@@ -228,7 +228,7 @@ def on_cluster(files: list[Path], rounds: int) -> list[dict[str, Any]]:
 
 _CHILD = """
 import json, resource, sys, time
-import chordmer
+from chordmer import extract
 
 def cpu():
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -239,7 +239,7 @@ if __name__ == "__main__":
     told = []
     for _ in range(2):
         begun, start = cpu(), time.perf_counter()
-        summary = chordmer.extract(music, store, features=["symbolic"], n_jobs=2)
+        summary = extract(music, store, features=["symbolic"], n_jobs=2)
         assert summary.complete
         told.append([time.perf_counter() - start, cpu() - begun, summary.rows])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
