@@ -109,8 +109,8 @@ class Row:
     error: Failure | None = None
 
     def __post_init__(self) -> None:
-        texts = (self.id, self.content, self.feature, self.extractor, self.parameters, self.version)
-        texts += () if self.report is None else (self.report,)
+        texts = [self.id, self.content, self.feature, self.extractor, self.parameters, self.version]
+        texts += [] if self.report is None else [self.report]
         if not all(isinstance(text, str) for text in texts):
             raise ValueError(f"names, parameters and report of {self.id!r} must be text")
         if self.values.dtype != np.float32 or self.times.dtype != np.float64:
