@@ -47,6 +47,8 @@ from chordmer.io import _compiled
 from chordmer.recognizer.recipes import FEATURES
 
 MILLIONS = 10_000_000
+#: Worker processes of the cluster.
+WORKERS = (1, 2, 4)
 #: Core-seconds in an hour of a machine with 16 cores.
 MACHINE_HOUR = 16 * 3600
 
@@ -190,7 +192,7 @@ def dask_cluster(workers: int) -> Iterator[str]:
 def on_cluster(files: list[Path], rounds: int) -> list[dict[str, Any]]:
     listed = tracks(files, "symbolic")
     rows = []
-    for workers in (1, 2, 4):
+    for workers in WORKERS:
         with dask_cluster(workers) as address:
 
             def extraction(store: Path, address: str = address) -> object:
