@@ -41,7 +41,7 @@ def whole(store):
 
 
 def test_a_run_killed_again_and_again_ends_as_one_that_was_not(tmp_path):
-    """Promise 2: kill -9 of the whole run at random moments."""
+    """SIGKILL at random moments; 50 of them where there is time."""
     music = tmp_path / "music"
     music.mkdir()
     for i in range(FILES):

@@ -27,6 +27,18 @@ __all__ = ["extract"]
 
 #: Less than this, and no worker would start.
 _LEAST_MEMORY = 1 << 28
+#: What extractors import when they first listen. It can take longer than a file may take, so it is
+#: imported where workers are forked from.
+_LATE: Mapping[str, tuple[str, ...]] = {
+    "audio": ("soundfile", "soxr"),
+    "lyrics": (
+        "torch",
+        "transformers.models.auto.modeling_auto",
+        "transformers.models.auto.tokenization_auto",
+        "transformers.models.bert.modeling_bert",
+    ),
+    "symbolic": (),
+}
 
 
 def extract(
@@ -121,7 +133,12 @@ def _engine(n_jobs: int, cluster: str | None, timeout: float, memory: int | None
 
     def run(task: Callable[[Any], Any], jobs: Iterator[Job]) -> Any:
         features = task.features.values() if isinstance(task, Visitor) else ()
-        own = [type(feature.extractor).__module__ for feature in features if feature.is_ours]
+        own = [
+            name
+            for feature in features
+            if feature.is_ours
+            for name in (type(feature.extractor).__module__, *_LATE[feature.modality])
+        ]
         limits: dict[str, Any] = {
             "timeout": timeout,
             "memory": None if any(map(_uses_cuda, features)) else memory,
