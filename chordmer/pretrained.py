@@ -19,7 +19,7 @@ from chordmer.models import inference
 from chordmer.notes import Symbolic
 from chordmer.track import as_track
 
-__all__ = ["SymbolicEmotionModel", "load_pretrained", "predict"]
+__all__ = ["BUNDLED", "SymbolicEmotionModel", "load_pretrained", "predict"]
 
 #: The course has no more windows than this: those of a piece over 80 minutes lie further apart.
 _MOST_WINDOWS = 1000
@@ -27,7 +27,8 @@ _MOST_WINDOWS = 1000
 _FEW = 16
 #: Two quadrants closer than this are as good as equal.
 _TIE = 0.1
-_BUNDLED = Path(__file__).parent / "weights" / "symbolic"
+#: The folder of the model that chordmer carries.
+BUNDLED = Path(__file__).parent / "weights" / "symbolic"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class SymbolicEmotionModel:
 
 
 @lru_cache(maxsize=4)
-def load_pretrained(folder: str | Path = _BUNDLED) -> SymbolicEmotionModel:
+def load_pretrained(folder: str | Path = BUNDLED) -> SymbolicEmotionModel:
     """Read a model folder: safetensors and JSON, each checked against its hash first.
 
     Parameters

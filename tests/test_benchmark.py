@@ -31,6 +31,7 @@ from chordmer.datasets import load_emopia
 from chordmer.errors import ChordmerError, DatasetError
 from chordmer.evaluate import Fold, FoldResult, evaluate, folds_of
 from chordmer.io import to_pretty_midi
+from chordmer.pretrained import load_pretrained
 from chordmer.recognizer.recipes import FEATURES
 from chordmer.track import Track
 
@@ -390,6 +391,23 @@ def test_features_may_be_those_of_all_or_of_one():
     assert with_chords.classifier.vectors == ("chord2vec",)
     assert contender_of("rcnnbl:chord2vec").recognizer().classifier.vectors == ()
     assert contender_of("multispec").recognizer(seconds=7).get_params()["mf_rp__duration"] == 7
+
+
+def test_the_bundled_model_is_trained_anew_in_each_fold(emopia, tmp_path, trainings):
+    outcome = run_benchmark(
+        load_emopia(emopia), [contender_of("bundled")], tmp_path, folds=2, seeds=1
+    )
+    assert len(trainings) == 2
+    assert outcome.failed == []
+    (first, second) = outcome.records
+    assert set(first.result.fold.test) == set(second.result.fold.train)
+    assert outcome.evaluation(contender_of("bundled")).metrics()["accuracy"].value > 0.8
+    carried = load_pretrained()
+    dataset = load_emopia(emopia)
+    descriptors = FEATURES["symbolic"]().fit([]).transform(dataset.tracks)[first.result.fold.test]
+    assert not np.allclose(
+        carried.probabilities(descriptors), first.result.probabilities, atol=0.01
+    )
 
 
 # --- sound ---------------------------------------------------------------------------------------
