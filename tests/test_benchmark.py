@@ -159,6 +159,18 @@ def test_a_published_split_takes_the_place_of_folds(emopia, tmp_path):
     assert command(split, tmp_path / "report", "svm", "--split", "classification") == 0
     rows = read_table(tmp_path / "report" / "results.csv")
     assert [(row["n_train"], row["n_test"]) for row in rows] == [("16", "8"), ("16", "8")]
+    # The other one has no test songs.
+    write_table(split / "split" / "val_songs.csv", [["songID"], ["songQ10"], ["songQ30"]])
+    dataset = load_emopia(split)
+    output = tmp_path / "valid"
+    outcome = run_benchmark(
+        dataset, [contender_of("svm")], output, seeds=1, split="generation", verbose=False
+    )
+    assert outcome.protocol == "published split generation, tested on its valid part"
+    (record,) = outcome.records
+    valid = dataset.splits["generation"]["valid"]
+    assert len(valid) == 4
+    np.testing.assert_array_equal(record.result.fold.test, valid)
 
 
 # --- going on ------------------------------------------------------------------------------------

@@ -98,6 +98,7 @@ body { margin: 0 auto; max-width: 70rem; padding: 1.5rem; color: var(--ink);
 h1 { font-size: 1.7rem; } h2 { margin-top: 2.2rem; font-size: 1.25rem; }
 p { max-width: 48rem; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
+.side { display: inline-block; vertical-align: top; margin-right: 2rem; }
 table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums;
   font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
@@ -202,7 +203,9 @@ def _html_table(table: Table) -> str:
             kind = f' class="{" ".join(names)}"' if names else ""
             cells.append(f"<td{kind}{style}>{_esc(cell)}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    text = "\n".join(['<div class="wide"><table>', *lines, "</tbody>", "</table></div>"])
+    # Small ones, such as confusion matrices, stand side by side as far as the page goes.
+    place = "wide" if table.shades is None else "wide side"
+    text = "\n".join([f'<div class="{place}"><table>', *lines, "</tbody>", "</table></div>"])
     if table.folded:
         return f"<details><summary>{_esc(table.caption)}</summary>\n{text}\n</details>"
     return text
