@@ -195,9 +195,9 @@ def _further(outcome: Outcome, measured: _Metrics) -> Iterator[Block]:
         "before. Memory: the most that the whole process held during a training and its test, and "
         "what that added to the memory held before, in the median fold."
     )
-    calibrated = [c for c in measured if MODELS[c.name].calibration]
+    calibrated = dict.fromkeys(c.name for c in measured if MODELS[c.name].calibration)
     if calibrated:
-        titles = " and ".join(contender.title for contender in calibrated)
+        titles = " and ".join(MODELS[name].title for name in calibrated)
         text += f" To calibrate probabilities, each training of {titles} is several."
     yield Text(text)
 
