@@ -19,6 +19,7 @@ import argparse
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from report import write_report
 
 from chordmer.benchmark import contender_of, run_benchmark
@@ -81,16 +82,26 @@ def verdicts(found: dict[tuple[str, float], Evaluation]) -> str:
         for name in VARIANTS[1:]:
             what = f"CBSA less {found[name, seconds].name}, {seconds:g} s"
             told.append((what, found["cbsa", seconds].compare(found[name, seconds])))
-    corrected = holm([max(comparison.p_values) for _, comparison in told])
-    lines = ["| difference in accuracy | | p after Holm | |", "|---|---|---|---|"]
+    corrected = holm([max(comparison.p_values, default=np.nan) for _, comparison in told])
+    header = ("difference in accuracy", "", "t-test", "McNemar", "after Holm", "")
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for (what, comparison), p in zip(told, corrected.tolist()):
         sure = comparison.better is not None and p < LEVEL
-        gap = comparison.difference
-        lines.append(
-            f"| {what} | {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] | {p:.3f} | "
-            f"{'told apart' if sure else 'may be noise'} |"
+        gap, pair = comparison.difference, comparison.mcnemar
+        assert pair is not None
+        verdict = "told apart" if sure else "may be noise"
+        cells = (
+            what,
+            f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]",
+            *(_p(value) for value in (comparison.t_test.p, pair.p, p)),
+            verdict,
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
 
 
 def main() -> None:
@@ -106,11 +117,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("cbsa_lengths"))
     parser.add_argument("--reports", type=Path, default=Path(__file__).parent / "reports")
     arguments = parser.parse_args()
-    cache = arguments.cache or arguments.output / "cache"
-    arguments.cache = cache
+    arguments.cache = arguments.cache or arguments.output / "cache"
     found = measure(arguments)
     epochs = "as in the paper" if arguments.epochs is None else f"{arguments.epochs} at most"
-    setting = f"{arguments.folds} folds, {arguments.seeds} seed(s), epochs: {epochs}."
+    setting = f"Folds: {arguments.folds}; seeds: {arguments.seeds}; epochs: {epochs}."
     write_report(
         arguments.reports,
         "cbsa_lengths",
