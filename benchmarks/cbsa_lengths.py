@@ -101,7 +101,7 @@ def verdicts(found: dict[tuple[str, float], Evaluation]) -> str:
 
 
 def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+    return f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ Block = Heading | Text | Table | Chart
 _SPECIAL = re.compile(r"([\\`*_<|~&$]|\](?=[(\[:]))")
 #: What begins a heading, a quotation, a list or a rule where it begins a line.
 _START = re.compile(r"^(\s*)(\d*)([-+=#>.)])")
-_NUMBER = re.compile(r"[-+−]?\d")
+_NUMBER = re.compile(r"[-+−<]?\d")
 _LONGEST = 1000
 #: Of the picture, in its own units.
 _WIDTH, _ROW, _LETTER = 780, 26, 7

@@ -289,7 +289,7 @@ def _without_shares(evaluation: Evaluation) -> Evaluation:
 
 
 def _p(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3f}" if value >= 0.001 else "below 0.001"
+    return "–" if np.isnan(value) else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
 def _confusions(evaluations: _Evaluations) -> Iterator[Block]:
