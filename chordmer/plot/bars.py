@@ -173,11 +173,11 @@ def _pairs(source: Any, n: int) -> list[tuple[str, float]]:
     if isinstance(source, Mapping):
         ordered = sorted(source.items(), key=lambda pair: -abs(pair[1]))
         return [(str(name), float(value)) for name, value in ordered[:n]]
-    found = source.strongest(n)
-    return [
-        (str(item), float(item.effect)) if hasattr(item, "effect") else (item[0], float(item[1]))
-        for item in found
-    ]
+    if hasattr(source, "reasons"):
+        # As many as there is room for, but not of one kind alone.
+        found = source.strongest(n, of_a_kind=max(2, n // 3))
+        return [(str(reason), float(reason.effect)) for reason in found]
+    return [(str(name), float(value)) for name, value in source.strongest(n)]
 
 
 def _draw_effects(
