@@ -154,7 +154,10 @@ def plot_explanation(source: Any, *, n: int = 12, theme: str = "light") -> Figur
     if not 1 <= n <= _MOST:
         raise ValueError(f"n must lie between 1 and {_MOST}, not {n}")
     pairs = _pairs(source, n)
-    names = [fill(label(name, 80), 44) for name, _ in pairs]
+    names = [
+        fill(label(name, 120), 44, max_lines=3, placeholder="\N{HORIZONTAL ELLIPSIS}")
+        for name, _ in pairs
+    ]
     effects = [effect for _, effect in pairs]
     _check(names, effects)
     lines = max(name.count("\n") + 1 for name in names) if names else 1
