@@ -20,7 +20,7 @@ from chordmer.extraction.crew import End
 from chordmer.extraction.dask_worker import Orders, Share, dismiss, hold, serve
 from chordmer.extraction.jobs import Finished, Job
 from chordmer.extraction.lanes import Attempt
-from chordmer.extraction.pace import Pace
+from chordmer.extraction.pace import Pace, draw
 from chordmer.extraction.worker import Limits, pack
 from chordmer.store import Failure
 
@@ -32,8 +32,6 @@ _CONNECT = 5.0
 _AT_HAND = 2
 #: Seconds between two looks at which workers there are.
 _LOOK = 1.0
-#: Seconds after which a batch is sent as it is, when jobs come slowly.
-_PATIENCE = 0.05
 
 
 def run_cluster(
@@ -195,18 +193,11 @@ class _Run:
     def _draw(self) -> list[Attempt]:
         if self._again:
             return self._again.popleft()
-        attempts: list[Attempt] = []
-        until = time.monotonic() + _PATIENCE
-        while self._source is not None and len(attempts) < self._pace.size:
-            attempt = next(self._source, None)
-            if attempt is None:
-                self._source = None
-            elif isinstance(attempt.payload, Failure):
-                self._done.append((attempt, attempt.payload))
-            else:
-                attempts.append(attempt)
-            if time.monotonic() > until:
-                break
+        if self._source is None:
+            return []
+        attempts, ended = draw(self._source, self._pace.size, self._done)
+        if ended:
+            self._source = None
         return attempts
 
     def _await(self) -> None:

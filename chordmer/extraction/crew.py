@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as OverTime
@@ -13,7 +12,7 @@ from queue import Empty, SimpleQueue
 from chordmer.errors import ClusterError
 from chordmer.extraction.jobs import failure_of
 from chordmer.extraction.lanes import Attempt, Batch, Lane, start_method
-from chordmer.extraction.pace import Pace
+from chordmer.extraction.pace import Pace, draw
 from chordmer.extraction.worker import Limits, Report
 from chordmer.store import Failure
 
@@ -24,8 +23,6 @@ End = tuple[Attempt, bytes | Failure]
 
 #: Batches a worker has at hand: one that it works on, and one for when nobody looks after it.
 _AT_HAND = 2
-#: Seconds after which a batch is sent as it is, when jobs come slowly.
-_PATIENCE = 0.05
 #: Workers that die one after the other before they begin: there will be no better one.
 _FALSE_STARTS = 3
 #: Workers that may be lost with a job before they began with it.
@@ -135,18 +132,11 @@ class Crew:
         """Return the next batch; an empty one where there is none, or none that can travel."""
         if self._again:
             return self._again.popleft()
-        attempts: list[Attempt] = []
-        until = time.perf_counter() + _PATIENCE
-        while self._source is not None and len(attempts) < self._pace.size:
-            attempt = next(self._source, None)
-            if attempt is None:
-                self._source = None
-            elif isinstance(attempt.payload, Failure):
-                self._done.append((attempt, attempt.payload))
-            else:
-                attempts.append(attempt)
-            if time.perf_counter() > until:
-                break
+        if self._source is None:
+            return []
+        attempts, ended = draw(self._source, self._pace.size, self._done)
+        if ended:
+            self._source = None
         return attempts
 
     # --- taking back ------------------------------------------------------------------------------

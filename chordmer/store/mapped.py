@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import StoreError
+from chordmer.folder import flush_folder
 from chordmer.store.disk import (
-    flush_folder,
     make_folder,
     read_bytes,
     read_sealed,
