@@ -142,7 +142,6 @@ def describe_windows(
         row = describe_symbolic(notes, families=families)
         return Frames(row[None].astype(np.float32), np.zeros(1))
     onset = notes["onset_sec"]
-    hop = max(hop, float(onset[-1] - onset[0]) / _MOST_WINDOWS)
     starts = _starts(onset, window, hop)
     low, high = np.searchsorted(onset, (starts, starts + window))
     rows = []
@@ -164,6 +163,8 @@ def _starts(onset: NDArray[np.float64], window: float, hop: float) -> NDArray[np
     oldest = np.maximum(np.floor((since - window) / hop) + 1, 0)
     oldest[1:] = np.maximum(oldest[1:], newest[:-1] + 1)
     count = np.maximum(newest - oldest + 1, 0).astype(np.int64)
+    if count.sum() > _MOST_WINDOWS and hop < (longer := float(since[-1]) / _MOST_WINDOWS):
+        return _starts(onset, window, longer)
     within = np.arange(count.sum()) - np.repeat(count.cumsum() - count, count)
     starts = onset[0] + hop * (np.repeat(oldest, count) + within)
     inhabited = np.searchsorted(onset, starts + window) > np.searchsorted(onset, starts)
