@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from chordmer import (
     __version__,
@@ -61,6 +63,9 @@ _SUFFIXES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0 all well, 1 a file failed, 2 misused."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that the terminal's encoding lacks is no reason to stop.
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -77,8 +82,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """What it complains of may be the name of a file, and is printed safely."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message, 1000))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="chordmer",
         description="Recognise the emotion that music expresses.",
         epilog=_EXAMPLES,
@@ -206,7 +218,7 @@ def _files(named: Sequence[str], suffixes: Collection[str]) -> Iterator[Path | C
                 yield inside
         if not found:
             what = "MIDI file or score" if suffixes == SYMBOLIC_SUFFIXES else "file to listen to"
-            yield ChordmerError(f"no {what} in this folder", source=path)
+            yield ChordmerError(f"no {what} in this folder", source=path, stage="opening")
 
 
 def _plot(emotion: Any, path: Path, out: str, several: bool) -> None:
@@ -248,7 +260,7 @@ class _Answers:
     def complain(self, path: Path | ChordmerError, error: ChordmerError) -> None:
         message = printable(error, 500)
         if self.as_json:
-            source = error.source if isinstance(path, ChordmerError) else printable(path)
+            source = error.source if isinstance(path, ChordmerError) else str(path)
             self._item(
                 {
                     "source": source,
@@ -273,8 +285,24 @@ class _Answers:
     def _item(self, item: dict[str, Any]) -> None:
         if self.several:
             print("[" if self.count == 0 else ",")
-        print(json.dumps(item, ensure_ascii=True, indent=2), end="" if self.several else "\n")
+        print(_json(item), end="" if self.several else "\n")
         self.count += 1
+
+
+def _json(item: dict[str, Any]) -> str:
+    """Return JSON in ASCII that prints."""
+    return re.sub(r"[^\n -~]", _escaped, json.dumps(item, ensure_ascii=False, indent=2))
+
+
+def _escaped(character: re.Match[str]) -> str:
+    """Return a character as JSON escapes it.
+
+    Half a surrogate pair, as in a file name that is no UTF-8, is no text, and many a reader of JSON
+    refuses it: it becomes what `printable` makes of it.
+    """
+    units = character[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+    half = len(units) == 1 and "d800" <= units[0] < "e000"
+    return ("\\" if half else "") + "".join(f"\\u{unit}" for unit in units)
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ class Emotion:
             f"  {self.quadrant} {QUADRANTS[self.quadrant]}: {self.probability:.2f}   ({others})",
             f"  valence {self.valence:+.2f}   arousal {self.arousal:+.2f}   (from -1 to +1)",
             *(f"  {printable(name)} {value:.2f}" for name, value in self.dimensions.items()),
-            f"  heard from: {', '.join(self.modalities)}   model: {self.model}",
+            f"  heard from: {', '.join(self.modalities)}   model: {printable(self.model)}",
         ]
         lines += [f"  note: {printable(warning, 400)}" for warning in self.warnings]
         if len(self.curve):

@@ -73,19 +73,19 @@ class ChordmerError(ValueError):
     Attributes
     ----------
     problem, source, stage, value
-        As given; `source` as a printable string.
+        As given; all but `value` as printable strings, for a problem may quote a file.
     """
 
     def __init__(
         self, problem: str, *, source: object = None, stage: str | None = None, value: Any = None
     ) -> None:
-        self.problem = problem
+        self.problem = printable(problem, 1000)
         self.source = None if source is None else printable(source)
-        self.stage = stage
+        self.stage = None if stage is None else printable(stage)
         self.value = value
-        where = ": ".join(part for part in (self.source, stage) if part)
+        where = ": ".join(part for part in (self.source, self.stage) if part)
         found = "" if value is None else f" (found {printable(value, 80)})"
-        super().__init__(f"{where + ': ' if where else ''}{problem}{found}")
+        super().__init__(f"{where + ': ' if where else ''}{self.problem}{found}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.problem, self.source, self.stage, self.value)

@@ -205,6 +205,10 @@ class _Table:
         for name in named:
             if named.count(name) > 1:
                 raise self.error("stands there twice", f"column {printable(name, 40)}")
+            if not name.isprintable():
+                raise self.error("a column's name cannot be printed", value=name)
+            if _FORMULA.match(name):
+                raise self.error("a column's name would be a formula in a spreadsheet", value=name)
         if not set(named) - set(_SOURCES) - {"id", "group", "split"}:
             raise self.error("says no emotion: a column label, or valence and arousal, is missing")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,10 @@ def save_plot(emotion: Emotion, path: str | Path) -> None:
             value=ending,
         )
     try:
-        figure.savefig(path, dpi=150)
+        with warnings.catch_warnings():
+            # A name in a script that no font here has is drawn as boxes.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            figure.savefig(path, dpi=150)
     except OSError as error:
         raise ChordmerError(
             "the picture cannot be written", source=path, stage="plot", value=error.strerror

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +22,6 @@ from chordmer.track import as_track
 
 __all__ = ["SymbolicEmotionModel", "doubts", "load_pretrained", "predict"]
 
-#: The course has no more windows than this: those of a piece over 80 minutes lie further apart.
-_MOST_WINDOWS = 1000
 #: Fewer notes than this are hardly a phrase.
 _FEW = 16
 #: Two quadrants closer than this are as good as equal.
@@ -145,11 +144,18 @@ def predict(
     track = as_track(source)
     if track.symbolic is None:
         raise MissingModalityError(
-            "the bundled model listens to notes: give a MIDI file or a score", source=track.id
+            "the bundled model listens to notes: give a MIDI file or a score",
+            source=track.id,
+            stage="prediction",
         )
     piece = read_symbolic(track.symbolic, pedal=pedal)
     if len(piece.pitched) == 0:
-        raise MissingModalityError("there are no pitched notes to listen to", source=piece.source)
+        named = isinstance(track.symbolic, (str, os.PathLike))
+        raise MissingModalityError(
+            "there are no pitched notes to listen to",
+            source=track.symbolic if named else piece.source,
+            stage="prediction",
+        )
     descriptors = describe_symbolic(piece)[None, :]
     probabilities = model.probabilities(descriptors)[0]
     valence, arousal = valence_arousal(probabilities)
@@ -170,7 +176,6 @@ def predict(
 
 
 def _course(model: SymbolicEmotionModel, piece: Symbolic, window: float, hop: float) -> Curve:
-    hop = max(hop, piece.duration / _MOST_WINDOWS)
     frames = describe_windows(piece, window=window, hop=hop)
     probabilities = model.probabilities(frames.values)
     plane = valence_arousal(probabilities)

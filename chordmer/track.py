@@ -77,7 +77,9 @@ def as_track(source: Any) -> Track:
             return Track(name, audio=source)
         if suffix in LYRICS_SUFFIXES:
             return Track(name, lyrics=source)
-        raise ChordmerError("no reader for this kind of file", source=source, value=suffix)
+        raise ChordmerError(
+            "no reader for this kind of file", source=source, stage="opening", value=suffix
+        )
     if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], np.ndarray):
         return Track("audio", audio=source)
     if isinstance(source, Symbolic):
@@ -88,7 +90,9 @@ def as_track(source: Any) -> Track:
         return Track("notes", symbolic=source)
     if type(source).__module__.partition(".")[0] in {"pretty_midi", "symusic", "music21"}:
         return Track(type(source).__name__, symbolic=source)
-    raise ChordmerError("not a track, a path or a piece of music", value=type(source).__name__)
+    raise ChordmerError(
+        "not a track, a path or a piece of music", stage="opening", value=type(source).__name__
+    )
 
 
 @dataclass(frozen=True, eq=False)

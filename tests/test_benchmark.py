@@ -524,7 +524,7 @@ def test_the_html_stands_alone_and_runs_nothing(finished):
         assert f"{float(row['accuracy']):.3f}" in page.text
 
 
-HOSTILE = ("<img src=x onerror=alert(1)>", "=1+1|'calc'!A0", "a`b*[c](x)\x1b[31m & \u202ed")
+HOSTILE = ("<img src=x onerror=alert(1)>", "=1+1|'calc'!A0", "a`b*[c](x)\x1b[31m & \u202ed\r\n| \U0001f3b5\udcff")
 
 
 def test_hostile_names_are_only_text(tmp_path, capsys):

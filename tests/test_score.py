@@ -2,7 +2,6 @@
 
 import io
 import os
-import subprocess
 import sys
 import zipfile
 
@@ -425,27 +424,6 @@ def test_paths_that_are_no_files(tmp_path):
     for path in (tmp_path / "pipe.mxl", tmp_path / "none.abc", tmp_path):
         with pytest.raises(ScoreError):
             read_score(path)
-
-
-def test_the_parser_s_cache_of_pickles_is_neither_read_nor_written(tmp_path):
-    """A poisoned cache is in place under the name that music21 would look for."""
-    source = tmp_path / "piece.xml"
-    source.write_bytes(musicxml())
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    code = f"""
-import builtins, pickle, sys, tempfile
-from music21 import converter, environment, freezeThaw
-from chordmer.io import read_symbolic
-def forbidden(*_, **__):
-    raise SystemExit("pickle")
-pickle.load = pickle.loads = pickle.dump = pickle.dumps = forbidden
-freezeThaw.StreamThawer = freezeThaw.StreamFreezer = forbidden
-assert len(read_symbolic({str(source)!r}).notes) == 1
-"""
-    environment = os.environ | {"HOME": str(scratch), "TMPDIR": str(scratch)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-    assert [path for path in scratch.rglob("*") if path.is_file()] == []
 
 
 def test_without_music21_the_message_is_the_command_that_brings_it(monkeypatch):

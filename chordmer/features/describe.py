@@ -3,7 +3,7 @@
 Nothing here reads ticks, notated beats, channels, programs or drums: all times are seconds, so a
 tempo map rewritten to the same seconds, or notes spread over more tracks, change no descriptor.
 Only the family ``"dynamics"`` reads velocities. Transposing a piece moves the registers
-(`register`, and the medians of `melody` and `bass`) and nothing else.
+(`register`, the medians of `melody` and `bass`, and the roughness of what is low) and nothing else.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ DESCRIPTORS: dict[str, tuple[str, str]] = {
     name: meaning for _, table in _FAMILIES.values() for name, meaning in table.items()
 }
 DESCRIPTOR_NAMES: tuple[str, ...] = tuple(DESCRIPTORS)
+#: Windows of a piece: at the default step these are 83 minutes.
+_MOST_WINDOWS = 1000
 
 
 def names_of(families: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -113,7 +115,8 @@ def describe_windows(
     window : float, default=15.0
         Length in seconds: half of the clips that listeners judge in EMOPIA, long enough for a key.
     hop : float, default=5.0
-        Seconds from the start of a window to the start of the next.
+        Seconds from the start of a window to the start of the next. It grows where there would be
+        more than 1,000 windows, so that no piece takes longer, however long it claims to be.
     families : iterable of str, optional
         As in `describe_symbolic`.
 
@@ -139,6 +142,7 @@ def describe_windows(
         row = describe_symbolic(notes, families=families)
         return Frames(row[None].astype(np.float32), np.zeros(1))
     onset = notes["onset_sec"]
+    hop = max(hop, float(onset[-1] - onset[0]) / _MOST_WINDOWS)
     starts = _starts(onset, window, hop)
     low, high = np.searchsorted(onset, (starts, starts + window))
     rows = []

@@ -125,13 +125,19 @@ def _open(
         source = source.audio
     name = _name(source)
     if not (math.isfinite(offset) and offset >= 0):
-        raise AudioError("offset must be 0 or more seconds", source=name, value=offset)
+        raise AudioError(
+            "offset must be 0 or more seconds", source=name, stage="excerpt", value=offset
+        )
     if duration is not None and not 0 < duration < math.inf:
-        raise AudioError("duration must be positive seconds", source=name, value=duration)
+        raise AudioError(
+            "duration must be positive seconds", source=name, stage="excerpt", value=duration
+        )
     if duration is not None and duration > limits.seconds:
-        raise AudioError(f"longer than {limits.seconds:g} s", source=name, value=duration)
+        raise AudioError(
+            f"longer than {limits.seconds:g} s", source=name, stage="excerpt", value=duration
+        )
     if pad and duration is None:
-        raise AudioError("padding needs a duration", source=name)
+        raise AudioError("padding needs a duration", source=name, stage="excerpt")
     if sr is not None:
         check_rate(sr, name, "asked sample rate", limits)
 
@@ -164,7 +170,7 @@ def _name(source: Any) -> str:
 
 def _from_array(source: tuple[Any, ...], name: str, offset: float, limits: AudioLimits) -> Decoded:
     if len(source) != 2:
-        raise AudioError("not a pair (y, sr)", source=name, value=len(source))
+        raise AudioError("not a pair (y, sr)", source=name, stage="opening", value=len(source))
     y, rate = np.asarray(source[0]), source[1]
     check_rate(rate, name, "sample rate", limits)
     if y.dtype.kind not in "iuf" or y.ndim not in (1, 2):

@@ -45,7 +45,9 @@ def from_object(source: Any, pedal: bool, limits: Limits) -> Symbolic:
         raise
     except (AttributeError, TypeError, ValueError, OverflowError, IndexError) as problem:
         raise gathering.refuse(f"cannot be converted: {problem}") from problem
-    raise MidiError("not a path, bytes or a piece of music", value=type(source).__name__)
+    raise MidiError(
+        "not a path, bytes or a piece of music", stage="opening", value=type(source).__name__
+    )
 
 
 def _from_pretty_midi(source: Any, pedal: bool, gathering: Gathering) -> Symbolic:

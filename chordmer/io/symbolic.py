@@ -53,7 +53,9 @@ def read_symbolic(source: Any, *, pedal: bool = False, limits: Limits = _DEFAULT
     """
     if isinstance(source, Track):
         if source.symbolic is None:
-            raise MissingModalityError("the track has no symbolic source", source=source.id)
+            raise MissingModalityError(
+                "the track has no symbolic source", source=source.id, stage="opening"
+            )
         source = source.symbolic
     if isinstance(source, Symbolic):
         return source

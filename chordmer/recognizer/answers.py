@@ -54,7 +54,7 @@ class Answer:
     def __str__(self) -> str:
         numbers = ", ".join(f"{printable(k)} {v:.2f}" for k, v in self.numbers.items())
         told = "" if self.label is None else f"{printable(self.label)}   "
-        return f"{printable(self.source)}\n  {told}({numbers})\n  model: {self.model}"
+        return f"{printable(self.source)}\n  {told}({numbers})\n  model: {printable(self.model)}"
 
 
 def answer_of(

@@ -170,6 +170,7 @@ class Hearing:
                     raise MissingModalityError(
                         f"nothing to listen to: the model works on {', '.join(self.modalities)}",
                         source=track.id,
+                        stage="hearing",
                     )
             if verbose:
                 done = len(heard)
