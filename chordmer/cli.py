@@ -118,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
         help="write a picture (.png, .svg, .pdf); with several files, a folder for theirs",
     )
     predict.add_argument(
+        "--theme", choices=("light", "dark"), default="light", help="look of the picture (light)"
+    )
+    predict.add_argument(
         "--window", type=_seconds, default=15.0, metavar="S", help="window length in seconds (15)"
     )
     predict.add_argument(
@@ -162,14 +165,15 @@ def _predict(arguments: argparse.Namespace) -> int:
         answers.complain(error, error)
         answers.close()
         return 1
+    pictures = _Pictures(arguments.plot, arguments.theme, several) if arguments.plot else None
     failed = False
     for path in _files(arguments.files, suffixes):
         try:
             if isinstance(path, ChordmerError):
                 raise path
             emotion = answer(path)
-            if arguments.plot:
-                _plot(emotion, path, arguments.plot, several)
+            if pictures:
+                pictures.draw(emotion, path)
             answers.say(emotion)
         except ChordmerError as error:
             failed = True
@@ -221,26 +225,40 @@ def _files(named: Sequence[str], suffixes: Collection[str]) -> Iterator[Path | C
             yield ChordmerError(f"no {what} in this folder", source=path, stage="opening")
 
 
-def _plot(emotion: Any, path: Path, out: str, several: bool) -> None:
-    from chordmer.plot import save_plot
+class _Pictures:
+    """Writes the pictures: one file, or a folder of files with names that differ."""
 
-    if not isinstance(emotion, Emotion):
-        raise ChordmerError(
-            "the model's answers have no place on the valence-arousal plane that could be drawn",
-            source=path,
-            stage="plot",
-        )
-    if not several:
-        save_plot(emotion, out)
-        return
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ChordmerError(
-            "not a folder that pictures can go to", source=out, stage="plot", value=error.strerror
-        ) from error
-    save_plot(emotion, folder / f"{path.name}.png")
+    def __init__(self, out: str, theme: str, several: bool) -> None:
+        self.out, self.theme, self.several = Path(out), theme, several
+        self.names: set[str] = set()
+
+    def draw(self, emotion: Any, path: Path) -> None:
+        from chordmer.plot import save_plot
+
+        if not isinstance(emotion, Emotion):
+            raise ChordmerError(
+                "the model's answers have no place on the valence-arousal plane that could be "
+                "drawn",
+                source=path,
+                stage="plot",
+            )
+        save_plot(emotion, self._place(path) if self.several else self.out, theme=self.theme)
+
+    def _place(self, path: Path) -> Path:
+        """Return a new name in the folder: that of the piece, numbered where it is taken."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ChordmerError(
+                "not a folder that pictures can go to",
+                source=self.out,
+                stage="plot",
+                value=error.strerror,
+            ) from error
+        numbers = ("", *(f".{n}" for n in range(2, len(self.names) + 2)))
+        name = next(n for k in numbers if (n := f"{path.name}{k}.png") not in self.names)
+        self.names.add(name)
+        return self.out / name
 
 
 class _Answers:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chordmer.errors import printable
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.figure import Figure
+
+    from chordmer.track import Track
 
 __all__ = ["QUADRANTS", "Curve", "Emotion", "quadrant_of", "valence_arousal"]
 
@@ -129,6 +136,8 @@ class Emotion:
         What was assumed, repaired or doubtful, in sentences.
     dimensions : mapping of str to float
         What else the model was trained to tell, such as dominance, on the scale of its training.
+    piece : Track or None
+        What was listened to; `plot` reads it again for the notes or the sound.
     """
 
     source: str
@@ -140,6 +149,7 @@ class Emotion:
     model: str
     warnings: tuple[str, ...] = ()
     dimensions: Mapping[str, float] = field(default_factory=dict)
+    piece: Track | None = field(default=None, repr=False)
 
     @property
     def quadrant(self) -> str:
@@ -150,6 +160,31 @@ class Emotion:
     def probability(self) -> float:
         """Probability of the likeliest quadrant."""
         return self.probabilities[self.quadrant]
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Figure:
+        """Draw the emotion on the plane and over time; see `chordmer.plot.plot_emotion`.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture too; its ending (.png, .svg, .pdf) says the format.
+        theme : {"light", "dark"}, default "light"
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ChordmerError
+            If the piece cannot be read again, or the picture cannot be written.
+        """
+        from chordmer.plot import plot_emotion, save_figure
+
+        figure = plot_emotion(self, theme=theme)
+        if path is not None:
+            save_figure(figure, path)
+        return figure
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content as plain Python objects; what ``chordmer predict --json`` prints."""

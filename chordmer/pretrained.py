@@ -172,6 +172,7 @@ def predict(
             *doubts(model, descriptors, len(piece.pitched)),
             *_tie(probabilities),
         ),
+        piece=track,
     )
 
 

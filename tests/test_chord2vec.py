@@ -21,8 +21,8 @@ from chordmer.errors import ChordmerError, ChordmerWarning, MissingModalityError
 from chordmer.features._chord_vectors import unit
 from chordmer.features._corpus import LONGEST_PASSAGE, cut
 from chordmer.features._subchords import Subchords, note_groups
-from chordmer.features.chord_map import principal_plane
 from chordmer.folder import save_folder
+from chordmer.plot.chord_map import principal_plane
 
 METHODS = ("gap", "beat")
 SPELLINGS = ("ordered", "set", "pitch_class", "relative")

@@ -27,7 +27,7 @@ __all__ = ["Record", "Store", "code_version", "data_version", "settings_of"]
 
 _ROOT = Path(__file__).parents[1]
 #: What shows results, or makes tracks, and so cannot change a result; the tracks count themselves.
-_NO_MATTER = ("benchmark", "datasets", "cli*.py", "plot.py", "web.py")
+_NO_MATTER = ("benchmark", "datasets", "cli*.py", "plot", "web.py")
 #: No result of a fold comes near.
 _MOST_BYTES = 1 << 28
 

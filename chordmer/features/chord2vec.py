@@ -294,13 +294,13 @@ class Chord2Vec(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         keyed.expandos["count"] = self.embedding_.counts.copy()
         return keyed
 
-    def plot(self, n: int = 60, *, ax: Axes | None = None) -> Figure:
-        """Draw a map of the `n` commonest chords; see `chordmer.features.chord_map`."""
+    def plot(self, n: int = 60, *, ax: Axes | None = None, theme: str = "light") -> Figure:
+        """Draw a map of the `n` commonest chords; see `chordmer.plot.draw_chord_map`."""
         check_is_fitted(self)
-        from chordmer.features.chord_map import draw_chord_map
+        from chordmer.plot import draw_chord_map
 
         counts = self.embedding_.counts
-        return draw_chord_map(self.vocabulary[:n], self.vectors[:n], counts[:n], ax=ax)
+        return draw_chord_map(self.vocabulary[:n], self.vectors[:n], counts[:n], ax=ax, theme=theme)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to a folder; a RandomState is not kept, and comes back as None."""

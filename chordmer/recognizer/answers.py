@@ -91,6 +91,7 @@ def emotion_of(
             for name, value in zip(Target.of(model.target).dimensions, answers[0])
             if name not in ("valence", "arousal")
         },
+        piece=track,
     )
 
 

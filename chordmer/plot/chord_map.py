@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chordmer.errors import ChordmerError, printable
+from chordmer.errors import ChordmerError
 from chordmer.features._chord_vectors import unit
+from chordmer.plot.theme import Theme, drawing, label, new_figure, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_chord_map", "principal_plane"]
 
-_INK = "#222222"
-#: Okabe and Ito's palette, told apart with every kind of colour vision.
-_COLORS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 #: Right, left, above, below, and the corners between.
 _SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)])
 
@@ -58,6 +56,7 @@ def draw_chord_map(
     counts: NDArray[np.int64],
     *,
     ax: Axes | None = None,
+    theme: str = "light",
 ) -> Figure:
     """Draw chords as dots: near where their vectors point alike, large where they are common.
 
@@ -73,6 +72,7 @@ def draw_chord_map(
         How often each chord is heard; sets the area of its dot and the order of the names.
     ax : matplotlib.axes.Axes, optional
         Where to draw. By default a figure of its own, bound to no window.
+    theme : {"light", "dark"}, default "light"
 
     Returns
     -------
@@ -85,28 +85,40 @@ def draw_chord_map(
     """
     if not len(chords):
         raise ChordmerError("no chord to draw", stage="plot")
-    if ax is None:
-        from matplotlib.figure import Figure
+    look = theme_of(theme)
+    with drawing(look):
+        if ax is None:
+            ax = new_figure(9, 7).add_subplot()
+        _draw(ax, chords, vectors, counts, look)
+    figure: Figure = ax.figure.figure  # an Axes may lie in a figure inside the figure
+    return figure
 
-        ax = Figure(figsize=(9, 7), layout="constrained").add_subplot()
-    figure = ax.figure.figure  # an Axes may lie in a figure inside the figure
+
+def _draw(
+    ax: Axes,
+    chords: Sequence[str],
+    vectors: NDArray[np.float32],
+    counts: NDArray[np.int64],
+    theme: Theme,
+) -> None:
     places, shares = principal_plane(vectors)
     sizes = 20 + 280 * counts / counts.max()
     modes, _, names = zip(*(chord.rpartition("|") for chord in chords))
-    for mode, color in zip(dict.fromkeys(modes), cycle(_COLORS)):
+    for mode, color, marker in zip(dict.fromkeys(modes), cycle(theme.series), cycle("osD^v")):
         here = [i for i, other in enumerate(modes) if other == mode]
         ax.scatter(
             places[here, 0],
             places[here, 1],
             s=sizes[here],
             color=color,
+            marker=marker,
             alpha=0.7,
-            edgecolors="white",
+            edgecolors=theme.paper,
             linewidths=0.6,
-            label=_plain(mode),
+            label=label(mode),
         )
     if any(modes):
-        ax.legend(frameon=False)
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, markerscale=0.6)
     ax.set(
         title=f"The {len(chords)} commonest chords",
         xlabel=f"first direction, {shares[0]:.0%} of the variance",
@@ -114,9 +126,8 @@ def draw_chord_map(
     )
     ax.margins(0.08)
     ax.spines[["top", "right"]].set_visible(False)
-    figure.draw_without_rendering()
+    ax.figure.figure.draw_without_rendering()
     _name(ax, names, places, sizes, np.argsort(-counts, kind="stable"))
-    return figure
 
 
 def _name(
@@ -129,7 +140,7 @@ def _name(
     """Write each chord's name at the first place beside its dot that is free."""
     from matplotlib.transforms import Bbox
 
-    to_points = 72 / ax.figure.dpi
+    to_points = 72 / ax.figure.figure.dpi
     centres = ax.transData.transform(places)
     radii = np.sqrt(sizes / np.pi) / to_points
     frame = ax.get_window_extent()
@@ -137,12 +148,11 @@ def _name(
     written: list[Bbox] = []
     for i in order:
         text = ax.annotate(
-            _plain(names[i]),
+            label(names[i], 32),
             places[i],
             xytext=(0, 0),
             textcoords="offset points",
             fontsize=8,
-            color=_INK,
             in_layout=False,
         )
         size = text.get_window_extent().size
@@ -157,8 +167,3 @@ def _name(
                 break
         else:
             text.remove()
-
-
-def _plain(chord: str) -> str:
-    """Return a chord's name as one line to draw, with no dollar sign that starts a formula."""
-    return printable(chord, 32).replace("$", r"\$")
