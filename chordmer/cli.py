@@ -16,6 +16,7 @@ from chordmer import (
     __version__,
     cli_benchmark,
     cli_catalogue,
+    cli_explain,
     cli_extract,
     cli_store,
     cli_train,
@@ -34,6 +35,7 @@ examples:
   chordmer predict song.mid --plot emotion.png
   chordmer predict *.mid --json > emotions.json
   chordmer predict folder/
+  chordmer explain song.mid
   chordmer train songs.csv --recipe default -o my-model
   chordmer predict --model my-model song.mid --audio song.wav --lyrics song.txt
   chordmer benchmark --dataset emopia --root EMOPIA_1.0 --models svm,default -o report
@@ -43,6 +45,7 @@ examples:
 """
 #: The commands beside ``predict``, each in a file of its own.
 _COMMANDS: dict[str, Any] = {
+    "explain": cli_explain,
     "train": cli_train,
     "benchmark": cli_benchmark,
     "extract": cli_extract,

@@ -20,7 +20,7 @@ EVERYTHING = CORE | {
     *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extraction", "store"),
 }
 COMMANDS = {
-    *("cli_train", "cli_benchmark", "cli_extract", "cli_store", "cli_catalogue"),
+    *("cli_train", "cli_benchmark", "cli_explain", "cli_extract", "cli_store", "cli_catalogue"),
     *("doctor", "completion"),
 }
 #: Which rooms of chordmer each room may import.
