@@ -21,7 +21,7 @@ EVERYTHING = CORE | {
 }
 COMMANDS = {
     *("cli_train", "cli_benchmark", "cli_explain", "cli_extract", "cli_store", "cli_catalogue"),
-    *("doctor", "completion"),
+    *("cli_serve", "doctor", "completion"),
 }
 #: Which rooms of chordmer each room may import.
 MAY_IMPORT = {
@@ -46,7 +46,17 @@ MAY_IMPORT = {
     },
     **{
         room: EVERYTHING
-        | {"explain", "plot", "benchmark", "moods", "neighbours", "catalogue", *COMMANDS}
+        | {
+            "explain",
+            "plot",
+            "benchmark",
+            "moods",
+            "neighbours",
+            "catalogue",
+            "examples",
+            "web",
+            *COMMANDS,
+        }
         for room in (
             "explain",
             "plot",
@@ -63,7 +73,8 @@ MAY_IMPORT = {
 MAY_ASK_LATE = {"emotion": {"plot"}, "features": {"plot"}}
 #: Which files may import each heavy package.
 ONLY_IN = {
-    "torch": ("fusion/", "models/", "features/", "doctor.py", "store/torch_dataset.py"),
+    "torch": ("fusion/", "models/", "features/", "doctor.py", "store/torch_dataset.py", "explain/gradients.py"),
+    "captum": ("explain/gradients.py",),
     "pyarrow": ("store/",),
     "transformers": ("features/lyrics.py",),
     "gensim": ("features/chord2vec.py",),
@@ -72,9 +83,13 @@ ONLY_IN = {
     "symusic": ("io/",),
     "soundfile": ("io/",),
     "numba": ("io/", "features/"),
-    "pebble": ("extraction/local.py",),
+    "pebble": ("extraction/lanes.py",),
     "dask": ("extraction/cluster.py",),
     "distributed": ("extraction/cluster.py",),
+    "gradio": ("web/",),
+    "fastapi": ("web/",),
+    "starlette": ("web/",),
+    "uvicorn": ("web/",),
 }
 
 
