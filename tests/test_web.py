@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from corpora import bundled_midi
+from corpora import bundled_midi, bundled_scores
 from hypothesis import given
 from hypothesis import strategies as st
 from lyric_model import tiny_encoder
@@ -203,6 +203,15 @@ def status_of(served, path, headers=None):
         served.get(path, headers)
     refused.value.close()
     return refused.value.code
+
+
+def test_a_score_is_heard_too(served):
+    score = min(bundled_scores(), key=lambda path: path.stat().st_size)
+    answer, reasons = served.listen(score.name, score.read_bytes())
+    assert f"<b>{chordmer.predict(score).quadrant}" in answer
+    assert "<audio" in answer
+    assert "Why " in reasons
+    assert kept(served.folder) == []
 
 
 @pytest.mark.parametrize(
