@@ -102,12 +102,9 @@ def looks() -> dict[str, Any]:
     ).set(
         body_background_fill=THEMES["light"].paper, body_background_fill_dark=THEMES["dark"].paper
     )
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
-    return {
-        "theme": theme,
-        "css": (_HERE / "page.css").read_text(encoding="utf-8"),
-        "head": f"<script>{script}</script>",
-    }
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    # As `css` gradio would confine the style to the inner part of the page.
+    return {"theme": theme, "head": f"<style>{style}</style><script>{script}</script>"}
 
 
 async def _upload(folder: Path, named: str | Path | None) -> str | None:
