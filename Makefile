@@ -11,18 +11,32 @@ CHORDMER_CHROMIUM ?= $(shell command -v chromium chromium-browser google-chrome 
 PIECE = chordmer/examples/schubert_gute_nacht.mid
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types check soak weights clean
+.PHONY: demo test package docs lint types check soak weights clean
 
 demo: $(VENV)/.core
 	@mkdir -p $(OUT)
 	$(BIN)/chordmer predict $(PIECE) --plot $(OUT)/emotion.png
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@test -n "$(CHORDMER_CHROMIUM)" || echo "NOT TESTED: the page in a browser; there is no Chromium (apt install chromium)"
 	$(BIN)/pytest -n 2 $(if $(CHORDMER_CHROMIUM),,-m "not browser")
+
+# The wheel, in an environment that has nothing else, answers for a piece.
+package: $(VENV)/.dev
+	rm -rf $(VENV)/package
+	$(BIN)/python -m build --no-isolation --outdir $(VENV)/package .
+	$(BIN)/python -m venv $(VENV)/package/venv
+	$(VENV)/package/venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt $(VENV)/package/*.whl
+	cd $(VENV)/package && venv/bin/chordmer predict "$$(venv/bin/python -c \
+		'import chordmer; print(chordmer.example())')" && venv/bin/chordmer doctor
+	rm -rf $(VENV)/package
+
+docs: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from chordmer import augment
 from chordmer.features.describe import DESCRIPTOR_NAMES, describe_symbolic
 from chordmer.io import read_symbolic
 from chordmer.notes import Symbolic
+from chordmer.recognizer.renditions import random_excerpt
 
 Change = Callable[[Symbolic, np.random.Generator], Symbolic]
 
@@ -73,46 +74,6 @@ CHANGES: Mapping[str, Change] = {
     "1.5 times as fast": lambda piece, rng: augment.change_speed(piece, factor=1.5),
     "1.5 times as slow": lambda piece, rng: augment.change_speed(piece, factor=1 / 1.5),
 }
-
-
-def random_excerpt(piece: Symbolic, seconds: float, rng: np.random.Generator) -> Symbolic:
-    """Return `seconds` of the piece from anywhere; the whole where too few notes would be left."""
-    start = rng.uniform(0, max(piece.duration - seconds, 0))
-    part = augment.excerpt(piece, start=start, seconds=seconds)
-    return part if len(part.notes) >= 12 else piece
-
-
-def draw_variant(piece: Symbolic, rng: np.random.Generator) -> Symbolic:
-    """Return a changed copy for training: a random mix of what another source may do to a piece.
-
-    Each kind of change is left out often enough that every mixture occurs, the lightly changed and
-    the score-like (one velocity, a grid, doubled or thinned voices) among them.
-    """
-    if rng.random() < 0.45:
-        piece = random_excerpt(piece, rng.uniform(8, 25), rng)
-    if rng.random() < 0.15:
-        piece = augment.hold_pedal(piece, beats=rng.choice([1, 2, 4]))
-    if rng.random() < 0.6:
-        bpm = np.exp(rng.uniform(np.log(60), np.log(190)))
-        piece = augment.rewrite_tempo(piece, bpm=bpm)
-        if rng.random() < 0.8:
-            grid = [2, 3, 4] if bpm > 125 else [3, 4, 8]
-            piece = augment.quantize_onsets(piece, divisions=rng.choice(grid))
-    loudness = rng.random()
-    if loudness < 0.35:
-        piece = augment.flatten_velocity(piece)
-    elif loudness < 0.6:
-        piece = augment.scale_velocity(piece, factor=rng.uniform(0.6, 1.5))
-    elif loudness < 0.75:
-        piece = augment.noise_velocity(piece, scale=rng.uniform(3, 15), rng=rng)
-    if rng.random() < 0.7:
-        piece = augment.transpose(piece, semitones=int(rng.integers(-6, 7)))
-    texture = rng.random()
-    if texture < 0.15:
-        piece = augment.thin_texture(piece, keep=rng.choice([0.0, 0.5]), rng=rng)
-    elif texture < 0.3:
-        piece = augment.double_octaves(piece, melody=rng.random() < 0.5)
-    return piece
 
 
 def describe_others(folder: Path) -> dict[str, np.ndarray]:

@@ -24,8 +24,7 @@ from string import Template
 from typing import Any
 
 import numpy as np
-from emopia import CHANGES, Clips, describe, describe_others, draw_variant, load_clips
-from quadrant_model import LOUDNESS, Recipe, fit, fit_novelty
+from emopia import CHANGES, Clips, describe, describe_others, load_clips
 from report import setting, write_report
 from scipy.optimize import minimize_scalar
 from sklearn.model_selection import StratifiedGroupKFold
@@ -33,6 +32,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from chordmer.features.describe import DESCRIPTOR_NAMES
 from chordmer.folder import save_folder
 from chordmer.models import inference
+from chordmer.recognizer.quadrants import LOUDNESS, Recipe, fit, fit_novelty
+from chordmer.recognizer.renditions import draw_variant
 
 ROOT = Path(__file__).parents[1]
 NAME = "symbolic-1"

@@ -18,6 +18,7 @@ models:
   cbsa cnn_bilstm bilstm_sa bilstm                    CBSA and its ablations
   cnn_lstm hybrid svm rf                              others that papers compare
   default late attention                              chordmer's recipe; its features, fused
+  bundled                                             the recipe of the bundled model
 features:
   symbolic chord2vec gtf mf_rp wide narrow mel descriptors lyrics egemaps
   a model may have its own: svm:symbolic+chord2vec,multispec,multispec:gtf+mf_rp

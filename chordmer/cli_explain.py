@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
     explain = commands.add_parser(
         "explain",
         help="tell why: the chords, seconds, words and descriptors that moved the answer",
-        description="Tell what in a piece moved the answer, by how much, and what the model would "
+        description="Tell what in a piece moved the answer, by how much, and what the model would\n"
         "say of the same piece played otherwise.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -68,7 +68,7 @@ def add_parser(commands: Any) -> None:
     explain.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the surrogate's draws (0)"
     )
-    explain.add_argument("--json", action="store_true", help="print JSON: all reasons, unrounded")
+    explain.add_argument("--json", action="store_true", help="print JSON, with all reasons")
     explain.set_defaults(refuse=explain.error)
 
 

@@ -24,7 +24,7 @@ features:
 
 A file that crashes its process, hangs or cannot be read is recorded and costs nothing else. The
 same command again, after an interruption or with more files or features, does what is missing.
-`chordmer store info|verify|errors|export STORE` tells what came of it.
+`chordmer store info|verify|errors|repair|export STORE` tells what came of it.
 
 exit codes: 0 all well, 1 something failed, 2 misused, 130 interrupted (what is done is kept)
 """

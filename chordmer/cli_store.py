@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chordmer.errors import ChordmerError, printable
@@ -26,6 +27,7 @@ def add_parser(commands: Any) -> None:
         ("info", "tell what it holds"),
         ("verify", "read every file, and tell which are damaged"),
         ("errors", "list the files that failed, and why"),
+        ("repair", "drop what is damaged, so that `chordmer extract` computes it again"),
         ("export", "write one feature to a csv, jsonl or Parquet file"),
     ):
         action = actions.add_parser(name, help=text, description=f"{text.capitalize()}.")
@@ -43,10 +45,16 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; return the exit code: 0 all well, 1 something is wrong."""
-    from chordmer.store import Store
+    from chordmer.store import Store, repair, verify
 
-    actions = {"info": _info, "verify": _verify, "errors": _errors, "export": _export}
+    actions = {"info": _info, "errors": _errors, "export": _export}
     try:
+        if arguments.action == "verify":
+            return _verify(verify(arguments.store), arguments.store)
+        if arguments.action == "repair":
+            for problem in repair(arguments.store):
+                print(f"dropped: {printable(problem, 500)}")
+            return 0
         with Store.open(arguments.store) as store:
             return actions[arguments.action](store, arguments)
     except ValueError as error:
@@ -56,7 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _info(store: Store, arguments: argparse.Namespace) -> int:
     found = store.info()
-    print(f"{found['rows']:,} rows, {found['bytes'] / 1e6:,.1f} MB, schema {found['schema']}")
+    print(
+        f"{found['rows']:,} rows, {found['bytes'] / 1e6:,.1f} MB in {found['shards']:,} files; "
+        f"{found['waiting']:,} rows wait in the journal, {found['superseded']:,} are superseded"
+    )
     for name, feature in found["features"].items():
         print(
             f"  {name}: {feature['rows']:,} rows, {feature['failed']:,} of them failed, "
@@ -67,15 +78,15 @@ def _info(store: Store, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(store: Store, arguments: argparse.Namespace) -> int:
-    problems = store.verify()
+def _verify(problems: Sequence[str], folder: str) -> int:
     for problem in problems:
         print(printable(problem, 500))
-    if problems:
-        print(f"chordmer: {len(problems)} problems", file=sys.stderr)
-    else:
+    if not problems:
         print("every file is as it was written")
-    return int(bool(problems))
+        return 0
+    hint = f"`chordmer store repair {printable(folder)}` drops what is damaged"
+    print(f"chordmer: {len(problems)} problems; {hint}", file=sys.stderr)
+    return 1
 
 
 def _errors(store: Store, arguments: argparse.Namespace) -> int:

@@ -35,6 +35,7 @@ from chordmer.kinds import KINDS
 __all__ = [
     "SCHEMA",
     "check_expected",
+    "flush_folder",
     "load_folder",
     "parse_json",
     "save_folder",
@@ -90,11 +91,11 @@ def save_folder(
     try:
         _write(draft / _ARRAYS, data)
         _write(draft / _MANIFEST, text)
-        _flush(draft)
+        flush_folder(draft)
         _replace(draft, target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _flush(target.parent)
+    flush_folder(target.parent)
 
 
 def load_folder(
@@ -220,7 +221,7 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _flush(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Flush the names in `folder` to the disk, where a system can do that."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)

@@ -20,13 +20,14 @@ from chordmer.models import inference
 from chordmer.notes import Symbolic
 from chordmer.track import as_track
 
-__all__ = ["SymbolicEmotionModel", "doubts", "load_pretrained", "predict"]
+__all__ = ["BUNDLED", "SymbolicEmotionModel", "doubts", "load_pretrained", "predict"]
 
 #: Fewer notes than this are hardly a phrase.
 _FEW = 16
 #: Two quadrants closer than this are as good as equal.
 _TIE = 0.1
-_BUNDLED = Path(__file__).parent / "weights" / "symbolic"
+#: The folder of the model that chordmer carries.
+BUNDLED = Path(__file__).parent / "weights" / "symbolic"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class SymbolicEmotionModel:
 
 
 @lru_cache(maxsize=4)
-def load_pretrained(folder: str | Path = _BUNDLED) -> SymbolicEmotionModel:
+def load_pretrained(folder: str | Path = BUNDLED) -> SymbolicEmotionModel:
     """Read a model folder: safetensors and JSON, each checked against its hash first.
 
     Parameters

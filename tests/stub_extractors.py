@@ -14,13 +14,17 @@ from chordmer.track import Frames
 
 
 class Numbers(TransformerMixin, BaseEstimator):
-    """Eight numbers that a file's bytes decide, and `offset`; obeys no file."""
+    """Eight numbers that a file's bytes decide, and `offset`; obeys no file.
+
+    Each takes some `seconds`, and leaves its file's name in the file `log`.
+    """
 
     modality = "symbolic"
 
-    def __init__(self, *, offset=0.0, seconds=0.0):
+    def __init__(self, *, offset=0.0, seconds=0.0, log=None):
         self.offset = offset
         self.seconds = seconds
+        self.log = log
 
     def fit(self, tracks, y=None):
         return self
@@ -31,6 +35,9 @@ class Numbers(TransformerMixin, BaseEstimator):
     def vector(self, track):
         data = Path(track.symbolic).read_bytes()
         self.obey(data)
+        if self.log:
+            with open(self.log, "ab", buffering=0) as file:
+                file.write(Path(track.symbolic).stem.encode() + b"\n")
         digest = hashlib.sha256(data).digest()[:8]
         return np.frombuffer(digest, np.uint8).astype(np.float32) + np.float32(self.offset)
 

@@ -17,10 +17,19 @@ FILES = sorted(ROOT.rglob("*.py"))
 CORE = {"errors", "emotion", "notes", "track"}
 EVERYTHING = CORE | {
     *("io", "features", "fusion", "models", "folder", "kinds", "augment"),
-    *("manifest", "recognizer", "pretrained", "datasets", "evaluate", "extraction", "store"),
+    *(
+        "manifest",
+        "recognizer",
+        "pretrained",
+        "datasets",
+        "evaluate",
+        "extraction",
+        "store",
+        "moods",
+    ),
 }
 COMMANDS = {
-    *("cli_train", "cli_benchmark", "cli_explain", "cli_extract", "cli_store", "cli_catalogue"),
+    *("cli_train", "cli_benchmark", "cli_extract", "cli_store", "cli_catalogue", "cli_explain"),
     *("cli_serve", "doctor", "completion"),
 }
 #: Which rooms of chordmer each room may import.
@@ -38,7 +47,6 @@ MAY_IMPORT = {
     "models": {"errors", "folder", "fusion", "kinds"},
     "manifest": {"errors", "track"},
     "store": {"errors", "folder"},
-    "moods": set(),
     "neighbours": set(),
     **{
         room: EVERYTHING
@@ -46,17 +54,8 @@ MAY_IMPORT = {
     },
     **{
         room: EVERYTHING
-        | {
-            "explain",
-            "plot",
-            "benchmark",
-            "moods",
-            "neighbours",
-            "catalogue",
-            "examples",
-            "web",
-            *COMMANDS,
-        }
+        | {"explain", "plot", "benchmark", "moods", "neighbours", "catalogue"}
+        | {"examples", "web", *COMMANDS}
         for room in (
             "explain",
             "plot",
@@ -73,7 +72,10 @@ MAY_IMPORT = {
 MAY_ASK_LATE = {"emotion": {"plot"}, "features": {"plot"}}
 #: Which files may import each heavy package.
 ONLY_IN = {
-    "torch": ("fusion/", "models/", "features/", "doctor.py", "store/torch_dataset.py", "explain/gradients.py"),
+    "torch": (
+        *("fusion/", "models/", "features/", "doctor.py", "store/torch_dataset.py"),
+        "explain/gradients.py",
+    ),
     "captum": ("explain/gradients.py",),
     "pyarrow": ("store/",),
     "transformers": ("features/lyrics.py",),

@@ -210,6 +210,49 @@ def test_vectors_go_round_the_filters():
     assert model.score(X, y) == 1
 
 
+@pytest.mark.parametrize("name", ["MCCLSTM", "MCC", "RCNNLSTM", "RCNN"])
+def test_vectors_are_joined_before_the_output_layer(name):
+    model = clone(NETWORKS[name]).set_params(vectors=("chord2vec", "nowhere"))
+    if isinstance(model, RCNNLSTM):
+        model.n_kernels_ = (3, 4)
+    network = model._build({"chord2vec": 3, "gtf": 7}, 2).eval()
+    inputs = {"chord2vec": torch.randn(3, 1, 3), "gtf": torch.randn(3, 9, 7)}
+    lengths = {"chord2vec": torch.tensor([1, 0, 1]), "gtf": torch.tensor([9, 4, 0])}
+    found = network.represent(inputs, lengths)
+    assert found.shape == (3, network.head[-1].in_features)
+    assert torch.equal(found[:, -3:], inputs["chord2vec"][:, 0] * torch.tensor([1, 0, 1])[:, None])
+    filtered, counts = network.filtered(inputs, lengths)
+    assert counts.tolist() == network.filtered({"gtf": inputs["gtf"]}, lengths)[1].tolist()
+    assert filtered.shape[2] == sum(channel.width for channel in network.channels)
+    # What the filters say does not depend on the vector, nor the vector on them.
+    other = network.represent({**inputs, "chord2vec": torch.randn(3, 1, 3)}, lengths)
+    assert torch.equal(other[:, :-3], found[:, :-3])
+    assert not found[2, :-3].any()
+
+
+@pytest.mark.parametrize("name", ["MCCLSTM", "RCNNLSTM"])
+def test_what_only_the_vector_tells_is_learnt_and_may_be_absent(name):
+    random = np.random.default_rng(0)
+    y = np.array([0, 1] * 24)
+    X = [
+        {"gtf": random.normal(size=(9, 5)), "chord2vec": random.normal(size=3) + 4 * label}
+        for label in y
+    ]
+    model = prepared(NETWORKS[name], vectors=("chord2vec",)).set_params(training=LONGER).fit(X, y)
+    assert model.score(X, y) == 1
+    shares = model.predict_proba(
+        [{"gtf": X[0]["gtf"]}, {"chord2vec": X[0]["chord2vec"]}, {**X[0], "chord2vec": None}]
+    )
+    np.testing.assert_allclose(shares[0], shares[2], rtol=1e-6)
+    assert shares[1, 0] > 0.5
+
+
+def test_vectors_alone_are_no_sequence():
+    X = [{"chord2vec": np.full(3, label)} for label in (0, 1, 0, 1)]
+    with pytest.raises(ValueError, match="none is a sequence"):
+        prepared(NETWORKS["MCCLSTM"], vectors=("chord2vec",)).fit(X, [0, 1, 0, 1])
+
+
 @pytest.mark.parametrize(
     ("model", "wrong"),
     [
@@ -219,6 +262,8 @@ def test_vectors_go_round_the_filters():
         (MCCLSTM(), {"pool_size": 0}),
         (MCCLSTM(), {"n_cells": 0}),
         (MCCLSTM(), {"dropout": -0.1}),
+        (MCCLSTM(), {"vectors": "chord2vec"}),
+        (RCNNLSTM(), {"vectors": (3,)}),
         (RCNNLSTM(), {"n_kernels": (4,)}),
         (RCNNLSTM(), {"n_kernels": (4, 2)}),
         (RCNNLSTM(), {"n_kernels": (1, 5000)}),

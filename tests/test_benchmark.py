@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -31,6 +32,7 @@ from chordmer.datasets import load_emopia
 from chordmer.errors import ChordmerError, DatasetError
 from chordmer.evaluate import Fold, FoldResult, evaluate, folds_of
 from chordmer.io import to_pretty_midi
+from chordmer.pretrained import load_pretrained
 from chordmer.recognizer.recipes import FEATURES
 from chordmer.track import Track
 
@@ -157,6 +159,18 @@ def test_a_published_split_takes_the_place_of_folds(emopia, tmp_path):
     assert command(split, tmp_path / "report", "svm", "--split", "classification") == 0
     rows = read_table(tmp_path / "report" / "results.csv")
     assert [(row["n_train"], row["n_test"]) for row in rows] == [("16", "8"), ("16", "8")]
+    # The other one has no test songs.
+    write_table(split / "split" / "val_songs.csv", [["songID"], ["songQ10"], ["songQ30"]])
+    dataset = load_emopia(split)
+    output = tmp_path / "valid"
+    outcome = run_benchmark(
+        dataset, [contender_of("svm")], output, seeds=1, split="generation", verbose=False
+    )
+    assert outcome.protocol == "published split generation, tested on its valid part"
+    (record,) = outcome.records
+    valid = dataset.splits["generation"]["valid"]
+    assert len(valid) == 4
+    np.testing.assert_array_equal(record.result.fold.test, valid)
 
 
 # --- going on ------------------------------------------------------------------------------------
@@ -392,6 +406,23 @@ def test_features_may_be_those_of_all_or_of_one():
     assert contender_of("multispec").recognizer(seconds=7).get_params()["mf_rp__duration"] == 7
 
 
+def test_the_bundled_model_is_trained_anew_in_each_fold(emopia, tmp_path, trainings):
+    outcome = run_benchmark(
+        load_emopia(emopia), [contender_of("bundled")], tmp_path, folds=2, seeds=1
+    )
+    assert len(trainings) == 2
+    assert outcome.failed == []
+    (first, second) = outcome.records
+    assert set(first.result.fold.test) == set(second.result.fold.train)
+    assert outcome.evaluation(contender_of("bundled")).metrics()["accuracy"].value > 0.8
+    carried = load_pretrained()
+    dataset = load_emopia(emopia)
+    descriptors = FEATURES["symbolic"]().fit([]).transform(dataset.tracks)[first.result.fold.test]
+    assert not np.allclose(
+        carried.probabilities(descriptors), first.result.probabilities, atol=0.01
+    )
+
+
 # --- sound ---------------------------------------------------------------------------------------
 
 
@@ -438,26 +469,34 @@ def test_the_report_has_the_form_of_the_papers_tables(finished):
     assert hardware().split(",")[0] in page
 
 
+def outcome_of(dataset, answers):
+    """What a benchmark of 8 folds found, where each contender answers as it is told here."""
+    truth = dataset.labels.astype(str)
+    folds = folds_of(8, truth, dataset.groups)
+    contenders = tuple(contender_of(word) for word in answers)
+    records = tuple(
+        Record(contender, 0, at, FoldResult(0, at, fold, told[fold.test]))
+        for contender, told in zip(contenders, answers.values())
+        for at, fold in enumerate(folds)
+    )
+    return Outcome(dataset, truth, contenders, "8 folds", records, {"seeds": "0"}, {}, "now")
+
+
+def verdicts(folder):
+    page = (folder / "report.md").read_text().replace("\\_", "_")
+    return dict(re.findall(r"\| (.+ – [^|]+) \| .+ \| ([^|]+) \|\n", page))
+
+
 def test_only_what_all_tests_tell_is_called_better(emopia, tmp_path):
     dataset = load_emopia(emopia)
     truth = dataset.labels.astype(str)
-    folds = folds_of(8, truth, dataset.groups)
     wrong = np.roll(truth, 8)
     mixed = np.where(np.arange(len(truth)) % 8 < 2, wrong, truth)
-    answers = {"svm": truth, "rf": mixed, "default": truth, "cbsa": wrong}
-    contenders = tuple(contender_of(name) for name in answers)
-    records = tuple(
-        Record(contender, 0, at, FoldResult(0, at, fold, answers[contender.name][fold.test]))
-        for contender in contenders
-        for at, fold in enumerate(folds)
-    )
-    outcome = Outcome(dataset, truth, contenders, "8 folds", records, {"seeds": "0"}, {}, "now")
+    outcome = outcome_of(dataset, {"svm": truth, "rf": mixed, "default": truth, "cbsa": wrong})
     measured = write_report(outcome, tmp_path / "report")
-    assert measured[contenders[0]]["accuracy"].value == 1
-    assert measured[contenders[1]]["accuracy"].value == 0.75
-    page = (tmp_path / "report" / "report.md").read_text()
-    verdicts = dict(re.findall(r"\| (.+ – [\w ]+) \| .+ \| ([^|]+) \|\n", page))
-    assert verdicts == {
+    assert measured[outcome.contenders[0]]["accuracy"].value == 1
+    assert measured[outcome.contenders[1]]["accuracy"].value == 0.75
+    assert verdicts(tmp_path / "report") == {
         "SVM – Random forest": "may be noise",
         "SVM – chordmer default": "may be noise",
         "SVM – CBSA": "SVM",
@@ -467,6 +506,41 @@ def test_only_what_all_tests_tell_is_called_better(emopia, tmp_path):
     }
     rows = read_table(tmp_path / "report" / "results.csv")
     assert {row["peak_memory_mib"] for row in rows} == {""}
+
+
+def test_of_many_models_those_pairs_are_compared_that_answer_a_question(emopia, tmp_path):
+    dataset = load_emopia(emopia)
+    truth = dataset.labels.astype(str)
+    words = ("mcclstm", "mcclstm:gtf+mf_rp+chord2vec", "multispec:gtf+mf_rp", "multispec", "rf")
+    answers = {word: np.roll(truth, 8) for word in words} | {"svm": truth, "cbsa": truth}
+    write_report(outcome_of(dataset, answers), tmp_path / "report")
+    chords, plain = "MCCLSTM (gtf, mf_rp, chord2vec)", "MULTISPEC-DNN (gtf, mf_rp)"
+    assert [*verdicts(tmp_path / "report")] == [
+        f"{chords} – MCCLSTM",
+        f"MULTISPEC-DNN – {plain}",
+        *(
+            f"SVM – {other}"
+            for other in ("MCCLSTM", chords, plain, "MULTISPEC-DNN", "Random forest", "CBSA")
+        ),
+    ]
+
+
+def test_the_listeners_own_agreement_stands_beside_the_models(emopia, tmp_path):
+    dataset = load_emopia(emopia)
+    answers = {"svm": dataset.labels.astype(str)}
+    write_report(outcome_of(dataset, answers), tmp_path / "silent")
+    assert "listener" not in (tmp_path / "silent" / "report.md").read_text()
+    # Half of the listeners hear the other half of the valence, all the same arousal.
+    n = len(dataset)
+    rated = replace(
+        dataset,
+        valence=np.zeros(n),
+        arousal=np.where(np.isin(dataset.labels, ("Q1", "Q2")), 0.5, -0.5),
+        std={"valence": np.full(n, 0.2), "arousal": np.zeros(n)},
+    )
+    write_report(outcome_of(rated, answers), tmp_path / "rated")
+    page = (tmp_path / "rated" / "report.md").read_text()
+    assert "One listener alone would give the label 0.500 of the time" in page
 
 
 class Reader(HTMLParser):
@@ -524,7 +598,11 @@ def test_the_html_stands_alone_and_runs_nothing(finished):
         assert f"{float(row['accuracy']):.3f}" in page.text
 
 
-HOSTILE = ("<img src=x onerror=alert(1)>", "=1+1|'calc'!A0", "a`b*[c](x)\x1b[31m & \u202ed\r\n| \U0001f3b5\udcff")
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "=1+1|'calc'!A0",
+    "a`b*[c](x)\x1b[31m & \u202ed\r\n| \U0001f3b5\udcff",
+)
 
 
 def test_hostile_names_are_only_text(tmp_path, capsys):

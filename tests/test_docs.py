@@ -85,7 +85,7 @@ def test_code_runs(page, tmp_path, monkeypatch):
 def test_commands_are_understood(page):
     parser = cli._parser()
     for _, text in blocks(page, "console"):
-        for line in text.splitlines():
+        for line in text.replace("\\\n", "").splitlines():
             if line.startswith("$ chordmer "):
                 command = line.partition("#")[0].partition(" > ")[0]
                 parser.parse_args(shlex.split(command)[2:])

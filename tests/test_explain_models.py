@@ -269,6 +269,9 @@ def test_contributions_to_a_dimension_sum_to_the_change(regressor, corpus):
     (part,) = exact.parts
     for column, value in zip(part.columns, part.values):
         assert effects[f"symbolic.{column}"] == pytest.approx(value, abs=1e-3)
+    ((name, most),) = exact.strongest(1)
+    assert name == f"symbolic.{part.columns[np.abs(part.values).argmax()]}"
+    assert abs(most) == np.abs(part.values).max()
     assert "exact" in str(found)
 
 

@@ -218,6 +218,14 @@ def test_what_changed_is_computed_and_nothing_else(music, store):
     assert hash_of(fresh) == hash_of(store)
 
 
+def test_rows_that_are_out_of_date_do_not_pile_up(music, store):
+    for offset in range(5):
+        extract(music, store, features=[("numbers", Numbers(offset=offset))])
+        with Store.open(store) as opened:
+            assert opened.info()["superseded"] <= 12
+    assert rows_of(store)["00"].values.max() >= 4
+
+
 def test_rows_of_other_code_are_out_of_date(music, store, monkeypatch):
     extract(music, store, features=STUB)
     monkeypatch.setattr(plan, "extractor_key", lambda extractor: b"newer code")
@@ -234,7 +242,7 @@ def test_a_worker_with_other_code_ends_the_run():
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 4])
 def test_the_same_input_gives_the_same_store(n_jobs, tmp_path):
-    """Promise 3: whatever the number of workers and the order."""
+    """Whatever the number of workers, and the order."""
     texts = {f"{i:02}": f"piece {i}" for i in range(40)} | {"bad": "raise 1", "odd": "kill 1"}
     music = catalogue(tmp_path / "music", texts)
     features = [*STUB, "symbolic"]
@@ -284,7 +292,7 @@ def test_killers_and_hangs_cost_their_own_feature_of_their_own_file(tmp_path, st
 
 
 def test_a_file_that_vanishes_is_told_and_tried_again(music, store):
-    """Promise 5: an input that is listed, and gone when a worker opens it."""
+    """A file that was listed, and is gone when a worker opens it."""
     gone = music / "05.mid"
     tracks = list(tracks_in_folder(music))
     kept = gone.rename(music / "05.away")

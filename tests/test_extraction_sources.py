@@ -176,6 +176,15 @@ def test_a_list_is_listed_as_often_as_asked(tmp_path):
         listing_of([Track("a"), Track("a")])
 
 
+def test_paths_are_whole_wherever_workers_start(tmp_path, monkeypatch):
+    touch(tmp_path, "music/song.mid")
+    manifest(tmp_path, "id,symbolic\nsong,music/song.mid")
+    monkeypatch.chdir(tmp_path)
+    for source in ("music", "table.csv", "music/song.mid"):
+        [found] = listing_of(source)()
+        assert os.fspath(found.symbolic) == f"{tmp_path}/music/song.mid"
+
+
 def test_one_file_is_a_catalogue_too(tmp_path):
     touch(tmp_path, "song.mid")
     assert ids(listing_of(tmp_path / "song.mid")()) == ["song"]

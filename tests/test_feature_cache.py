@@ -18,6 +18,7 @@ from chordmer.notes import TextEvent
 from chordmer.recognizer import EmotionRecognizer, feature_cache
 from chordmer.recognizer.feature_cache import FeatureCache, code_key, extractor_key, source_key
 from chordmer.recognizer.hearing import Hearing
+from chordmer.recognizer.renditions import Rendition
 from chordmer.track import Track
 
 KEY, OTHER = bytes(32), bytes([1]) * 32
@@ -184,6 +185,11 @@ def test_code_is_part_of_the_key(monkeypatch, tmp_path):
     code_key.cache_clear()
     assert extractor_key(SymbolicDescriptors()) != before
     code_key.cache_clear()
+
+
+def test_the_code_of_what_lies_elsewhere_is_part_of_its_key():
+    assert code_key(SymbolicDescriptors) == code_key(Track)
+    assert len({code_key(kind) for kind in (Track, Rendition, FeatureCache)}) == 3
 
 
 # --- in use --------------------------------------------------------------------------------------

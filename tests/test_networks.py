@@ -53,6 +53,8 @@ ONE = {"x": (7, 1, 9)}
 BLOCKS: dict[str, Any] = {"block_frames": 4, "n_dense": 8, "hidden_size": 4}
 CHANNELS = {"gtf": (6, 1, 9), "mf_rp": (9, 2, 6), "chord2vec": (4, 1, 1)}
 MAPS: dict[str, Any] = {"n_first": 2, "n_kernels": (4, 4), "hidden_size": 4, "n_dense": 8}
+FILTERED = {"mf_rp": (7, 1, 9), "chord2vec": (4, 1, 1)}
+BESIDE: dict[str, Any] = {"vectors": ("chord2vec",), **SAME}
 THREE = {"x": (3, 1, 9), "y": (5, 2, 6), "z": (4, 1, 1)}
 
 CASES = [
@@ -69,11 +71,13 @@ CASES = [
     Case(CNNTransformerClassifier(n_kernels=2, n_model=8, **SAME), ONE),
     Case(CNNTransformerRegressor(n_kernels=2, n_model=8, **SAME), ONE),
     Case(MCCLSTM(n_kernels=2, n_cells=4, **SAME), ONE),
+    Case(MCCLSTM(n_kernels=2, n_cells=4, **BESIDE), FILTERED),
     Case(MultiSpecBiLSTM(**BLOCKS, **SAME), CHANNELS),
     Case(MultiSpecRegressor(**BLOCKS, **SAME), CHANNELS),
     Case(MultiSpecSpectrogramClassifier(**MAPS, **SAME), {"wide": (7, 1, 9)}),
     Case(MultiSpecSpectrogramRegressor(**MAPS, **SAME), {"narrow": (7, 1, 9)}),
     Case(RCNNLSTM(n_kernels=(2, 4), n_cells=4, **SAME), ONE),
+    Case(RCNNLSTM(n_kernels=(2, 4), n_cells=4, **BESIDE), FILTERED),
     Case(ResNetClassifier(n_stages=2, n_blocks=1, n_kernels=2, **SAME), ONE),
     Case(ResNetRegressor(n_stages=2, n_blocks=1, n_kernels=2, **SAME), ONE),
     Case(StackedLSTM(n_cells=(6, 4), **SAME), ONE),
@@ -103,7 +107,7 @@ def pieces(case, n=24, seed=0):
 
 
 def name_of(case):
-    own = getattr(case.estimator, "fusion", "")
+    own = getattr(case.estimator, "fusion", "") or "-".join(getattr(case.estimator, "vectors", ()))
     return f"{type(case.estimator).__name__}{own and '-'}{own}"
 
 

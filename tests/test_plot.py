@@ -12,6 +12,7 @@ import pytest
 from corpora import bundled_midi
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from pictures import course, drawn_texts, emotion
 from pieces import make_piece
@@ -296,3 +297,10 @@ def test_a_picture_loads_neither_scipy_nor_scikit_learn():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_notebook_draws_a_figure_that_pyplot_does_not_know(tmp_path):
+    figure = plot_emotion(of_notes([(0, 1, 60)], course(1, window=1.0)))
+    save_figure(figure, tmp_path / "emotion.png")
+    shown, _ = DisplayFormatter().format(figure)
+    assert shown["image/png"] == (tmp_path / "emotion.png").read_bytes()

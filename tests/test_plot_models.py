@@ -8,6 +8,7 @@ import pytest
 from pictures import drawn_texts
 
 from chordmer.datasets.dataset import About, Dataset, Report
+from chordmer.explain import Attribution, Explanation, Part, Reason
 from chordmer.models.late_fusion import LateFusionClassifier
 from chordmer.plot import (
     modality_weights,
@@ -163,14 +164,30 @@ def test_what_has_no_history_is_refused(odd):
 
 
 def test_explanations_show_the_strongest_first_by_sign():
-    reasons = [SimpleNamespace(effect=0.3), SimpleNamespace(effect=-0.2)]
-    explanation = SimpleNamespace(strongest=lambda n: reasons[:n], target="Q3")
-    axes = plot_explanation(explanation).axes[0]
-    assert [bar.get_width() for bar in axes.patches] == [0.3, -0.2]
+    reasons = (
+        Reason("chord", "A:min", 0.3, ((0.0, 1.0),)),
+        *(Reason("window", "", -0.2 + k / 100, ((10.0 * k, 10.0 * k + 10),)) for k in range(9)),
+        Reason("descriptor", "symbolic.mode_third", 0.01, value=0.2, typical=0.4),
+    )
+    axes = plot_explanation(Explanation(None, "Q3", {"Q3": 0.5}, reasons)).axes[0]
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths == pytest.approx([0.3, -0.2, -0.19, -0.18, -0.17, 0.01])
     assert len({bar.get_facecolor() for bar in axes.patches}) == 2
     assert "Q3" in axes.get_title(loc="left")
-    attribution = SimpleNamespace(strongest=lambda n: [("gtf.low", 0.5)], score="logit of Q1")
-    assert plot_explanation(attribution).axes[0].patches[0].get_width() == 0.5
+    assert "A:min" in axes.get_yticklabels()[0].get_text()
+
+
+def test_contributions_are_summed_over_time_and_named_by_input():
+    parts = (
+        Part("gtf", np.array([[0.1, -1.0], [0.4, 0.2]]), ("low", "high"), np.array([0.0, 0.5])),
+        Part("chord2vec", np.array([0.6, 0.0]), ("0", "1"), np.zeros(0)),
+    )
+    shared = Attribution("exact", "logit of Q1", 0.3, 0.0, parts, promises=True)
+    axes = plot_explanation(shared, n=3).axes[0]
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["gtf.high", "chord2vec.0", "gtf.low"]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([-0.8, 0.6, 0.5])
+    assert "logit of Q1" in axes.get_title(loc="left")
     with pytest.raises(ValueError, match="n must"):
         plot_explanation({"a": 1.0}, n=0)
 

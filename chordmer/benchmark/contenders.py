@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from chordmer.recognizer import EmotionRecognizer
+from chordmer.recognizer.quadrants import bundled_experts
 from chordmer.recognizer.recipes import FEATURES, RECIPES
+from chordmer.recognizer.renditions import Renditions
 
 __all__ = ["MODELS", "Contender", "Model", "contender_of"]
 
@@ -38,6 +40,8 @@ class Model:
         As of `EmotionRecognizer`.
     calibration : int
         As of `EmotionRecognizer`; each costs a training.
+    augmentation : callable or None
+        Makes what makes more tracks to learn from.
     """
 
     title: str
@@ -45,6 +49,7 @@ class Model:
     classifier: Callable[[], Any] | None = None
     fusion: str = "early"
     calibration: int = 0
+    augmentation: Callable[[], Any] | None = None
 
 
 _SOUND = ("gtf", "mf_rp")
@@ -52,7 +57,8 @@ _ALL = tuple(RECIPES["default"](False)["extractors"])
 
 #: The seed paper's six, in the order of its Tables VII to IX (it gives features for LSTM_BLS only;
 #: the others have those of the model they are compared with); CBSA with its ablations; the hybrid
-#: models; scikit-learn's; chordmer's default recipe, and its features fused in other ways.
+#: models; scikit-learn's; chordmer's default recipe, the recipe of the bundled model, and the
+#: default's features fused in other ways.
 MODELS: Mapping[str, Model] = {
     "mcclstm": Model("MCCLSTM", _SOUND, partial(_make, "baselines", "MCCLSTM")),
     "mccbl": Model("MCCBL", _SOUND, partial(_make, "baselines", "MCCBL")),
@@ -88,6 +94,12 @@ MODELS: Mapping[str, Model] = {
         partial(_make, "classic_estimators", "ClassicClassifier", model="random_forest"),
     ),
     "default": Model("chordmer default", _ALL, calibration=3),
+    "bundled": Model(
+        "chordmer bundled",
+        ("symbolic",),
+        bundled_experts,
+        augmentation=Renditions,
+    ),
     "late": Model("Late fusion", _ALL, fusion="late"),
     "attention": Model("Attention fusion", _ALL, fusion="attention"),
 }
@@ -163,6 +175,7 @@ class Contender:
             classifier=classifier,
             target=target,
             calibration=model.calibration,
+            augmentation=None if model.augmentation is None else model.augmentation(),
             cache=cache,
         )
 

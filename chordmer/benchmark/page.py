@@ -80,10 +80,12 @@ Block = Heading | Text | Table | Chart
 _SPECIAL = re.compile(r"([\\`*_<|~&$]|\](?=[(\[:]))")
 #: What begins a heading, a quotation, a list or a rule where it begins a line.
 _START = re.compile(r"^(\s*)(\d*)([-+=#>.)])")
-_NUMBER = re.compile(r"[-+−]?\d")
+_NUMBER = re.compile(r"[-+−<]?\d")
 _LONGEST = 1000
 #: Of the picture, in its own units.
-_NAMES, _WIDTH, _ROW = 270, 780, 26
+_WIDTH, _ROW, _LETTER = 780, 26, 7
+#: Letters of a name: what of it is longer is cut.
+_LETTERS = 56
 
 _STYLE = """\
 :root { color-scheme: light dark; --ink: #1c1e21; --paper: #fdfdfb; --line: #c9ccd1;
@@ -98,6 +100,7 @@ body { margin: 0 auto; max-width: 70rem; padding: 1.5rem; color: var(--ink);
 h1 { font-size: 1.7rem; } h2 { margin-top: 2.2rem; font-size: 1.25rem; }
 p { max-width: 48rem; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
+.side { display: inline-block; vertical-align: top; margin-right: 2rem; }
 table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums;
   font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
@@ -202,7 +205,9 @@ def _html_table(table: Table) -> str:
             kind = f' class="{" ".join(names)}"' if names else ""
             cells.append(f"<td{kind}{style}>{_esc(cell)}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    text = "\n".join(['<div class="wide"><table>', *lines, "</tbody>", "</table></div>"])
+    # Small ones, such as confusion matrices, stand side by side as far as the page goes.
+    place = "wide" if table.shades is None else "wide side"
+    text = "\n".join([f'<div class="{place}"><table>', *lines, "</tbody>", "</table></div>"])
     if table.folded:
         return f"<details><summary>{_esc(table.caption)}</summary>\n{text}\n</details>"
     return text
@@ -210,12 +215,14 @@ def _html_table(table: Table) -> str:
 
 def _svg(chart: Chart) -> str:
     height = _ROW * len(chart.rows) + 34
+    names = [printable(row[0], _LETTERS) for row in chart.rows]
+    left = _LETTER * max(map(len, names), default=0) + 24
     known = [v for row in chart.rows for v in row[1:] if np.isfinite(v)] + [chart.mark]
     first = max(0.0, np.floor(10 * min(known) - 0.2) / 10)
     last = min(1.0, np.ceil(10 * max(known) + 0.2) / 10)
 
     def x(value: float) -> str:
-        return f"{_NAMES + (value - first) / (last - first) * (_WIDTH - _NAMES - 60):.1f}"
+        return f"{left + (value - first) / (last - first) * (_WIDTH - left - 60):.1f}"
 
     parts = []
     for tick in np.arange(round(10 * first), round(10 * last) + 1) / 10:
@@ -225,10 +232,9 @@ def _svg(chart: Chart) -> str:
         )
     at = x(chart.mark)
     parts.append(f'<line class="m" x1="{at}" x2="{at}" y1="4" y2="{height - 24}"/>')
-    for number, (name, value, low, high) in enumerate(chart.rows):
+    for number, (name, (_, value, low, high)) in enumerate(zip(names, chart.rows)):
         y = _ROW * number + 18
-        short = _esc(printable(name, 34))
-        parts.append(f'<text x="{_NAMES - 12}" y="{y + 4}" text-anchor="end">{short}</text>')
+        parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{_esc(name)}</text>')
         if np.isfinite(low) and np.isfinite(high):
             parts.append(f'<line class="i" x1="{x(low)}" x2="{x(high)}" y1="{y}" y2="{y}"/>')
         parts.append(f'<circle cx="{x(value)}" cy="{y}" r="4.5"/>')

@@ -123,7 +123,8 @@ def run_benchmark(
     seeds : int, default 3
         The whole is done so many times, with the seeds 0, 1, ...
     split : str, optional
-        One of ``dataset.splits`` in place of folds.
+        One of ``dataset.splits`` in place of folds. Where it has no part ``"test"``, the test is
+        on its part ``"valid"``.
     seconds : float or None, default 25
         Sound listened to, from the start of each track; None: all.
     epochs : int, optional
@@ -159,7 +160,9 @@ def run_benchmark(
         for contender in contenders
     }
     protocol = _protocol(dataset, folds, split)
-    words = protocol.words + (f" {split}" if split else "")
+    words = protocol.words
+    if isinstance(protocol, PublishedSplit):
+        words += f" {split}" + (", tested on its valid part" if protocol.test == "valid" else "")
     common = {
         "data": data_version(dataset.tracks, y),
         "protocol": words,
@@ -264,7 +267,9 @@ def _protocol(dataset: Dataset, folds: int, split: str | None) -> CrossValidatio
             stage="split",
             value=split,
         )
-    return PublishedSplit(dataset.splits[split])
+    parts = dataset.splits[split]
+    # The test songs may be kept from the public, as in the part of EMOPIA that has an index.csv.
+    return PublishedSplit(parts, test="test" if "test" in parts else "valid")
 
 
 def _listen(

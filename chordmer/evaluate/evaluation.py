@@ -100,11 +100,11 @@ class Evaluation:
 
     def by_seed(self) -> dict[int, dict[str, float]]:
         """Return the metrics of each seed, over the answers of its folds taken together."""
-        return {seed: self._measure(*self.out_of_fold(seed)) for seed in self.seeds}
+        return {seed: dict(own) for seed, own in self._by_seed.items()}
 
     def by_fold(self) -> list[dict[str, float]]:
         """Return the metrics of each fold, in the order of `results`."""
-        return [self._measure(*_joined([result])) for result in self.results]
+        return [dict(own) for own in self._by_fold]
 
     def metrics(
         self, *, n_resamples: int = 1000, level: float = 0.95, random_state: int = 0
@@ -300,8 +300,16 @@ class Evaluation:
         )
 
     @cached_property
+    def _by_seed(self) -> dict[int, dict[str, float]]:
+        return {seed: self._measure(*self.out_of_fold(seed)) for seed in self.seeds}
+
+    @cached_property
+    def _by_fold(self) -> list[dict[str, float]]:
+        return [self._measure(*_joined([result])) for result in self.results]
+
+    @cached_property
     def _values(self) -> dict[str, float]:
-        seeds = list(self.by_seed().values())
+        seeds = list(self._by_seed.values())
         return {name: mean_of_known(seed[name] for seed in seeds) for name in seeds[0]}
 
     @cached_property

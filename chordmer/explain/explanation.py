@@ -154,6 +154,18 @@ class Attribution:
         """How far the sum is from the change in the score."""
         return self.total - (self.answer - self.baseline)
 
+    def strongest(self, n: int = _TOLD) -> list[tuple[str, float]]:
+        """Return the `n` columns that contribute most, each the sum over its rows.
+
+        Their names are those of `Reason`: the input, a dot, and the column.
+        """
+        summed = [
+            (f"{part.input}.{column}", float(value))
+            for part in self.parts
+            for column, value in zip(part.columns, np.atleast_2d(part.values).sum(axis=0))
+        ]
+        return sorted(summed, key=lambda pair: -abs(pair[1]))[:n]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content as plain Python objects: sums by column and by time."""
         return {

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from chordmer import __version__
@@ -19,8 +20,8 @@ from chordmer.extraction.crew import End
 from chordmer.extraction.dask_worker import Orders, Share, dismiss, hold, serve
 from chordmer.extraction.jobs import Finished, Job
 from chordmer.extraction.lanes import Attempt
-from chordmer.extraction.pace import Pace
-from chordmer.extraction.worker import pack
+from chordmer.extraction.pace import Pace, draw
+from chordmer.extraction.worker import Limits, pack
 from chordmer.store import Failure
 
 __all__ = ["run_cluster"]
@@ -31,8 +32,6 @@ _CONNECT = 5.0
 _AT_HAND = 2
 #: Seconds between two looks at which workers there are.
 _LOOK = 1.0
-#: Seconds after which a batch is sent as it is, when jobs come slowly.
-_PATIENCE = 0.05
 
 
 def run_cluster(
@@ -79,6 +78,7 @@ def run_cluster(
     """
     if tries < 1:
         raise ValueError("tries must be at least 1")
+    Limits(timeout, memory, batch_seconds)
     orders = Orders(
         run=secrets.token_hex(8),
         version=__version__,
@@ -98,6 +98,7 @@ def run_cluster(
 
 
 def _connect(address: str) -> Any:
+    """Return a client of the scheduler, or raise within seconds."""
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
@@ -105,12 +106,27 @@ def _connect(address: str) -> Any:
     problem = "no Dask scheduler answers there"
     if not address:  # Dask would start a cluster of its own
         raise ClusterError(problem, stage="connect", value=address)
+    answers: SimpleQueue[Any] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            client = Client(  # type: ignore[no-untyped-call]
+                address, timeout=_CONNECT, set_as_default=False, name="chordmer"
+            )
+        except Exception as error:
+            answers.put(error)
+        else:
+            answers.put(client)
+
+    # The timeout is not heeded where somebody listens who says nothing: hence the thread.
+    Thread(target=ask, daemon=True).start()
     try:
-        return Client(  # type: ignore[no-untyped-call]
-            address, timeout=_CONNECT, set_as_default=False, name="chordmer"
-        )
-    except (OSError, ValueError, TypeError) as error:
-        raise ClusterError(problem, source=address, stage="connect") from error
+        answer = answers.get(timeout=2 * _CONNECT)
+    except Empty:
+        raise ClusterError(problem, source=address, stage="connect") from None
+    if isinstance(answer, Exception):
+        raise ClusterError(problem, source=address, stage="connect") from answer
+    return answer
 
 
 class _Run:
@@ -177,18 +193,11 @@ class _Run:
     def _draw(self) -> list[Attempt]:
         if self._again:
             return self._again.popleft()
-        attempts: list[Attempt] = []
-        until = time.monotonic() + _PATIENCE
-        while self._source is not None and len(attempts) < self._pace.size:
-            attempt = next(self._source, None)
-            if attempt is None:
-                self._source = None
-            elif isinstance(attempt.payload, Failure):
-                self._done.append((attempt, attempt.payload))
-            else:
-                attempts.append(attempt)
-            if time.monotonic() > until:
-                break
+        if self._source is None:
+            return []
+        attempts, ended = draw(self._source, self._pace.size, self._done)
+        if ended:
+            self._source = None
         return attempts
 
     def _await(self) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as OverTime
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from chordmer.errors import ClusterError
 from chordmer.extraction.jobs import failure_of
 from chordmer.extraction.lanes import Attempt, Batch, Lane, start_method
-from chordmer.extraction.pace import Pace
+from chordmer.extraction.pace import Pace, draw
 from chordmer.extraction.worker import Limits, Report
 from chordmer.store import Failure
 
@@ -23,10 +23,10 @@ End = tuple[Attempt, bytes | Failure]
 
 #: Batches a worker has at hand: one that it works on, and one for when nobody looks after it.
 _AT_HAND = 2
-#: Seconds after which a batch is sent as it is, when jobs come slowly.
-_PATIENCE = 0.05
 #: Workers that die one after the other before they begin: there will be no better one.
 _FALSE_STARTS = 3
+#: Workers that may be lost with a job before they began with it.
+_STRANDINGS = 3
 #: Seconds between two looks at workers that say nothing.
 _LOOK = 1.0
 
@@ -40,6 +40,8 @@ class Crew:
     ----------
     worked : float
         Seconds that the workers have spent on jobs.
+    dismissed : bool
+        Whether it is to end its run and close.
     """
 
     def __init__(
@@ -56,10 +58,6 @@ class Crew:
     ) -> None:
         if n_jobs < 1 or tries < 1 or recycle < 0:
             raise ValueError("n_jobs and tries must be at least 1, recycle at least 0")
-        if not timeout > 0 or not batch_seconds >= 0:
-            raise ValueError("timeout must be positive, batch_seconds not negative")
-        if memory is not None and memory < 1:
-            raise ValueError("memory must be positive, or None")
         self.worked = 0.0
         self._tries = tries
         self._limits = Limits(timeout, memory, batch_seconds)
@@ -70,7 +68,7 @@ class Crew:
         self._again: deque[list[Attempt]] = deque()
         self._done: list[End] = []
         self._false_starts = 0
-        self._dismissed = False
+        self.dismissed = False
         self._pace = Pace(batch_seconds)
         self._lanes: list[Lane] = []
         self._leaving: list[Lane] = []
@@ -94,7 +92,7 @@ class Crew:
                 yield from done
                 if any(lane.batches for lane in self._lanes):
                     self._await()
-                if self._dismissed:
+                if self.dismissed:
                     return
             complete = True
         finally:
@@ -103,7 +101,7 @@ class Crew:
 
     def dismiss(self) -> None:
         """Have the run at hand end soon, from another thread, wherever it is."""
-        self._dismissed = True
+        self.dismissed = True
 
     def close(self) -> None:
         """End all workers, whatever they are at."""
@@ -134,18 +132,11 @@ class Crew:
         """Return the next batch; an empty one where there is none, or none that can travel."""
         if self._again:
             return self._again.popleft()
-        attempts: list[Attempt] = []
-        until = time.perf_counter() + _PATIENCE
-        while self._source is not None and len(attempts) < self._pace.size:
-            attempt = next(self._source, None)
-            if attempt is None:
-                self._source = None
-            elif isinstance(attempt.payload, Failure):
-                self._done.append((attempt, attempt.payload))
-            else:
-                attempts.append(attempt)
-            if time.perf_counter() > until:
-                break
+        if self._source is None:
+            return []
+        attempts, ended = draw(self._source, self._pace.size, self._done)
+        if ended:
+            self._source = None
         return attempts
 
     # --- taking back ------------------------------------------------------------------------------
@@ -155,7 +146,7 @@ class Crew:
         try:
             batch = self._events.get(timeout=_LOOK)
         except Empty:
-            for lane in [lane for lane in self._lanes if not lane.alive]:
+            for lane in [lane for lane in self._lanes if not lane.alive and not self.dismissed]:
                 self._replace(lane)
             return
         if batch.dropped:
@@ -185,21 +176,31 @@ class Crew:
         attempts, culprit = batch.attempts, batch.culprit
         if not attempts:
             self._count_false_start(error)
-        elif culprit is None and len(attempts) > 1:
-            self._again.extend([attempt] for attempt in attempts)
-        else:
-            culprit = culprit or 0
+        elif culprit is not None:
             rest = (attempts[:culprit], attempts[culprit + 1 :])
             self._again.extend(others for others in rest if others)
             self._blame(attempts[culprit], error)
+        elif len(attempts) > 1:
+            self._again.extend([attempt] for attempt in attempts)
+        else:
+            self._strand(attempts[0])
 
     def _blame(self, attempt: Attempt, error: BaseException) -> None:
         deaths = attempt.deaths + 1
         failure = _cause(error, self._limits, deaths)
         if failure.kind == "crash" and deaths < self._tries:
-            self._again.append([Attempt(attempt.job, attempt.payload, deaths)])
+            self._again.append([replace(attempt, deaths=deaths)])
         else:
             self._done.append((attempt, failure))
+
+    def _strand(self, attempt: Attempt) -> None:
+        """Excuse a job whose worker died before it began, unless that goes on and on."""
+        attempt = replace(attempt, strandings=attempt.strandings + 1)
+        if attempt.strandings < _STRANDINGS:
+            self._again.append([attempt])
+        else:
+            said = "its process ended before it could begin"
+            self._done.append((attempt, Failure("crash", "worker", said, attempt.strandings)))
 
     # --- workers ----------------------------------------------------------------------------------
 
@@ -245,9 +246,7 @@ def _cause(error: BaseException, limits: Limits, tries: int) -> Failure:
 
 
 def _last_words(code: int | None) -> str:
-    if code is None:
-        return "its process ended before it could begin"
-    if code >= 0:
+    if code is None or code >= 0:
         return f"its process ended with exit code {code}"
     names = {number.value: number.name for number in signal.Signals}
     return f"its process was killed by {names.get(-code, f'signal {-code}')}"

@@ -6,11 +6,14 @@ with it all the same is the scheduler's to try elsewhere.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.util import Finalize
 from threading import Lock, Thread, Timer
 
@@ -96,28 +99,26 @@ def serve(orders: Orders, payloads: list[bytes]) -> Share:
             stage="workers",
             value=__version__,
         )
-    crew = _borrow(orders)
-    before = crew.worked
-    try:
+    with _borrowed(orders) as crew:
+        before = crew.worked
         ends = [(attempt.job.position, end) for attempt, end in crew.run(_until(orders, payloads))]
-    except BaseException:
-        _forget(orders.run, crew)
-        crew.close()
-        raise
-    _give_back(orders.run, crew)
-    return Share(ends, crew.worked - before)
+        return Share(ends, crew.worked - before)
 
 
-def dismiss(run: str) -> None:
+async def dismiss(run: str) -> None:
     """End the processes of a run here, also those at work."""
+    # The Dask worker listens in this thread, and has no tenths of a second to spare.
+    Thread(target=_dismiss, args=(run,), daemon=True).start()
+
+
+def _dismiss(run: str) -> None:
     with _LOCK:
         waiting = _WAITING.pop(run, [])
-        for crew in _BUSY.get(run, []):
+        for crew in _BUSY[run]:
             crew.dismiss()
     for crew, timer in waiting:
         timer.cancel()
-        # This is called where the Dask worker listens, which has no tenths of a second to spare.
-        Thread(target=crew.close, daemon=True).start()
+        crew.close()
 
 
 def _until(orders: Orders, payloads: list[bytes]) -> Iterator[Attempt]:
@@ -129,13 +130,37 @@ def _until(orders: Orders, payloads: list[bytes]) -> Iterator[Attempt]:
         yield Attempt(Job(index, None), payload)
 
 
-def _borrow(orders: Orders) -> Crew:
+@contextmanager
+def _borrowed(orders: Orders) -> Iterator[Crew]:
+    crew = _waiting(orders.run) or _new(orders)
     with _LOCK:
-        while _WAITING[orders.run]:
-            crew, timer = _WAITING[orders.run].pop()
-            timer.cancel()
-            _BUSY[orders.run].append(crew)
-            return crew
+        _BUSY[orders.run].append(crew)
+    fit = False
+    try:
+        yield crew
+        fit = True
+    finally:
+        with _LOCK:
+            _BUSY[orders.run].remove(crew)
+            if fit := fit and not crew.dismissed:
+                timer = Timer(_IDLE, _close_idle, (orders.run, crew))
+                timer.daemon = True
+                timer.start()
+                _WAITING[orders.run].append((crew, timer))
+        if not fit:
+            crew.close()
+
+
+def _waiting(run: str) -> Crew | None:
+    with _LOCK:
+        if not _WAITING[run]:
+            return None
+        crew, timer = _WAITING[run].pop()
+        timer.cancel()
+        return crew
+
+
+def _new(orders: Orders) -> Crew:
     # Dask's nanny starts its worker as a daemon, which may have no children lest they outlive it.
     # These do not: they end with whatever started them.
     multiprocessing.current_process().daemon = False
@@ -147,23 +172,8 @@ def _borrow(orders: Orders) -> Crew:
         recycle=orders.recycle,
         preload=orders.preload,
     )
-    with _LOCK:
-        _BUSY[orders.run].append(crew)
+    _tidy_up_at_exit()
     return crew
-
-
-def _give_back(run: str, crew: Crew) -> None:
-    timer = Timer(_IDLE, _close_idle, (run, crew))
-    timer.daemon = True
-    with _LOCK:
-        _BUSY[run].remove(crew)
-        _WAITING[run].append((crew, timer))
-    timer.start()
-
-
-def _forget(run: str, crew: Crew) -> None:
-    with _LOCK:
-        _BUSY[run].remove(crew)
 
 
 def _close_idle(run: str, crew: Crew) -> None:
@@ -175,11 +185,17 @@ def _close_idle(run: str, crew: Crew) -> None:
         closed.close()
 
 
-def _close_all() -> None:
-    for run in list(_WAITING):
-        for crew, _ in _WAITING.pop(run):
-            crew.close()
+@cache
+def _tidy_up_at_exit() -> None:
+    """Have no process outlive this one by a moment, and none started while it ends.
+
+    To be called when `pebble` and `multiprocessing` have registered what they do at the end: this
+    comes before. Of a process that `multiprocessing` started, only the second is heeded.
+    """
+    atexit.register(_dismiss_all)
+    Finalize(None, _dismiss_all, exitpriority=100)
 
 
-# A process that `multiprocessing` started waits for its children before it ends.
-Finalize(None, _close_all, exitpriority=100)
+def _dismiss_all() -> None:
+    for run in {*_WAITING, *_BUSY}:
+        _dismiss(run)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -41,11 +42,23 @@ _NUMBERS = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A job on its way: packed, or why it cannot be, and how many workers have died of it."""
+    """A job on its way.
+
+    Attributes
+    ----------
+    job : Job
+    payload : bytes or Failure
+        Packed, or why it cannot be.
+    deaths : int
+        Workers that have died while they were at it.
+    strandings : int
+        Workers that have died before they began with it, when it was alone with them.
+    """
 
     job: Job
     payload: bytes | Failure
     deaths: int = 0
+    strandings: int = 0
 
     @classmethod
     def of(cls, job: Job) -> Attempt:
@@ -192,10 +205,18 @@ def start_method(preload: Iterable[str]) -> Any:
     from chordmer.extraction.forked import ForkedContext
 
     context = ForkedContext()
-    context.set_forkserver_preload(["__main__", __name__, "pebble", *preload])
+    context.set_forkserver_preload(["__main__", *_main_module(), __name__, "pebble", *preload])
     with _one_thread():
         forkserver.ensure_running()
     return context
+
+
+def _main_module() -> list[str]:
+    """Return what ``python -m`` was told to run: each worker looks into it when it starts."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is None or spec.name.rpartition(".")[2] == "__main__":
+        return []
+    return [spec.name]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,18 @@ __all__ = ["extract"]
 
 #: Less than this, and no worker would start.
 _LEAST_MEMORY = 1 << 28
+#: What extractors import when they first listen. It can take longer than a file may take, so it is
+#: imported where workers are forked from.
+_LATE: Mapping[str, tuple[str, ...]] = {
+    "audio": ("soundfile", "soxr"),
+    "lyrics": (
+        "torch",
+        "transformers.models.auto.modeling_auto",
+        "transformers.models.auto.tokenization_auto",
+        "transformers.models.bert.modeling_bert",
+    ),
+    "symbolic": (),
+}
 
 
 def extract(
@@ -101,6 +114,9 @@ def extract(
         recipes = {name: feature.recipe for name, feature in wanted.items()}
         with Store.create_or_open(store, recipes) as opened:
             _Run(opened, wanted, retry_failed, progress).through(listing, engine)
+            counts = opened.info()
+            if counts["superseded"] > counts["rows"]:
+                opened.compact()
     return progress.summary()
 
 
@@ -116,13 +132,17 @@ def _engine(n_jobs: int, cluster: str | None, timeout: float, memory: int | None
         raise ValueError(f"memory must be {_LEAST_MEMORY} bytes or more, not {memory}")
 
     def run(task: Callable[[Any], Any], jobs: Iterator[Job]) -> Any:
-        extractors = (
-            [f.extractor for f in task.features.values()] if isinstance(task, Visitor) else []
-        )
+        features = task.features.values() if isinstance(task, Visitor) else ()
+        own = [
+            name
+            for feature in features
+            if feature.is_ours
+            for name in (type(feature.extractor).__module__, *_LATE[feature.modality])
+        ]
         limits: dict[str, Any] = {
             "timeout": timeout,
-            "memory": None if any(map(_uses_cuda, extractors)) else memory,
-            "preload": ["chordmer.extraction.task", *map(_home, extractors)],
+            "memory": None if any(map(_uses_cuda, features)) else memory,
+            "preload": ["chordmer.extraction.task", *own],
         }
         if cluster is None:
             return run_local(task, jobs, n_jobs=n_jobs, **limits)
@@ -131,12 +151,8 @@ def _engine(n_jobs: int, cluster: str | None, timeout: float, memory: int | None
     return run
 
 
-def _uses_cuda(extractor: Any) -> bool:
-    return str(getattr(extractor, "device", None)).startswith("cuda")
-
-
-def _home(extractor: Any) -> str:
-    return type(extractor).__module__
+def _uses_cuda(feature: Feature) -> bool:
+    return str(getattr(feature.extractor, "device", None)).startswith("cuda")
 
 
 class _Run:
@@ -169,10 +185,11 @@ class _Run:
 
     def _jobs(self, visits: Iterator[Visit]) -> Iterator[Job]:
         """Yield jobs, those that are done again before others."""
-        position = 0
-        while self._again or (visit := next(visits, None)) is not None:
-            yield Job(position, self._again.popleft() if self._again else visit)
-            position += 1
+        for position in count():
+            visit = self._again.popleft() if self._again else next(visits, None)
+            if visit is None:
+                return
+            yield Job(position, visit)
 
     def _first(self, listing: Listing) -> Iterator[Visit]:
         """Yield a visit of each track, and what the store knows of it."""
@@ -195,19 +212,20 @@ class _Run:
     def _take(self, end: Finished) -> None:
         """Store what came of a job, or see to it that it is found out."""
         visit: Visit = end.job.payload
+        visited: Visited | None = end.result
         lost = end.failure
         if lost is not None and lost.kind == ClusterError.__name__:
             raise ClusterError(lost.message, stage=lost.stage)
         if visit.failure is not None:
             # Its files were looked at without computing anything.
-            contents = {} if end.result is None else end.result.contents
+            contents = {} if visited is None else visited.contents
             self._suspect(visit, visit.failure, contents)
-        elif lost is None:
-            self._keep(visit, end.result)
-        elif visit.contents is None:
+        elif visited is not None:
+            self._keep(visit, visited)
+        elif lost is not None and visit.contents is None:
             self._again.append(replace(visit, failure=lost))
-        else:
-            self._refuse(visit, lost, visit.contents)
+        elif lost is not None:
+            self._refuse(visit, lost, visit.contents or {})
         self._progress.tell()
 
     def _suspect(self, visit: Visit, lost: Failure, contents: Mapping[str, str]) -> None:

@@ -57,7 +57,7 @@ def listing_of(source: Any) -> Listing:
         tracks = [as_track(track) for track in source]
         _check_ids((track.id for track in tracks), "the tracks")
         return partial(iter, tracks)
-    path = Path(source)
+    path = Path(os.path.abspath(source))  # the workers of a cluster start elsewhere
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from multiprocessing import parent_process
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
@@ -35,7 +36,7 @@ ONE_THREAD = {
 #: A batch that has given so many bytes of results is sent, however short it took.
 _ENOUGH_BYTES = 16 << 20
 #: The kernel ends a worker that is so many seconds over time and that nobody has ended.
-_GRACE = 5.0
+_GRACE = 2.0
 #: Progress is one number, written at once: the batch's, and behind it the index of the job.
 _MOST_JOBS = 1 << 20
 _OWN: dict[str, Any] = {}
@@ -53,11 +54,24 @@ class Limits:
         Bytes of address space; None sets no limit.
     batch_seconds : float
         A batch that has taken twice as long hands back what is left of it.
+
+    Raises
+    ------
+    ValueError
+        If one is out of its range.
     """
 
     timeout: float
     memory: int | None
     batch_seconds: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout < inf:
+            raise ValueError(f"timeout must be positive and finite, not {self.timeout}")
+        if not 0 <= self.batch_seconds < inf:
+            raise ValueError(f"batch_seconds must not be negative, not {self.batch_seconds}")
+        if self.memory is not None and self.memory < 1:
+            raise ValueError(f"memory must be positive, or None, not {self.memory}")
 
     @property
     def batch_timeout(self) -> float:

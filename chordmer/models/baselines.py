@@ -47,6 +47,10 @@ class MCCLSTM(NetworkClassifier):
         given to a Broad Learning System (`MCCBL`).
     dropout : float, default 0.2
         Before the LSTM and before the output layer. The number is the paper's.
+    vectors : tuple of str, default ()
+        Inputs that skip the filters, such as ``"chord2vec"``: they are joined with the LSTM's last
+        state before the output layer, as MULTISPEC-DNN joins the chord vector after its BiLSTM. One
+        that a sample lacks is 0, the mean of the training samples.
     training : Training or None, default None
         None: batches of 64, as in the paper, and Adam with its usual rate of 0.001.
     random_state : int, RandomState or None, default None
@@ -60,9 +64,9 @@ class MCCLSTM(NetworkClassifier):
 
     Notes
     -----
-    Input is one sequence a sample, or several of equal length, which are joined frame by frame.
-    Each layer is a convolution, batch normalisation, ReLU and max-pooling. The paper cuts or fills
-    all pieces to one length; here padding has no influence.
+    Input is one sequence a sample, or several of equal length, which are joined frame by frame,
+    beside what `vectors` names. Each layer is a convolution, batch normalisation, ReLU and
+    max-pooling. The paper cuts or fills all pieces to one length; here padding has no influence.
     """
 
     _recipe: ClassVar[Mapping[str, Any]] = {"batch_size": 64}
@@ -75,6 +79,7 @@ class MCCLSTM(NetworkClassifier):
         pool_size: int = 2,
         n_cells: int | None = 128,
         dropout: float = 0.2,
+        vectors: tuple[str, ...] = (),
         training: Training | None = None,
         random_state: int | np.random.RandomState | None = None,
         device: str | None = None,
@@ -84,6 +89,7 @@ class MCCLSTM(NetworkClassifier):
         self.pool_size = pool_size
         self.n_cells = n_cells
         self.dropout = dropout
+        self.vectors = vectors
         self.training = training
         self.random_state = random_state
         self.device = device
@@ -91,16 +97,17 @@ class MCCLSTM(NetworkClassifier):
     def _check_parameters(self) -> None:
         _check_whole("n_kernels", self.n_kernels, 1024)
         _check_several("kernel_sizes", self.kernel_sizes, 99)
-        _check_rest(self.pool_size, self.n_cells, self.dropout)
+        _check_rest(self.pool_size, self.n_cells, self.dropout, self.vectors)
 
     def _build(self, widths: dict[str, int], n_outputs: int) -> nn.Module:
         return FilteredSequence(
-            sum(widths.values()),
+            widths,
             n_outputs,
             [[(self.n_kernels, size)] for size in self.kernel_sizes],
             pool_size=self.pool_size,
             n_cells=self.n_cells,
             dropout=self.dropout,
+            vectors=self.vectors,
         )
 
 
@@ -181,7 +188,7 @@ class RCNNLSTM(NetworkClassifier):
         bounds are not in the paper.
     kernel_size : int, default 3
         Of both layers, along time and features. Not in the paper.
-    pool_size, n_cells, dropout, training, random_state, device
+    pool_size, n_cells, dropout, vectors, training, random_state, device
         As those of `MCCLSTM`; pooling follows each of the two layers.
 
     Attributes
@@ -206,6 +213,7 @@ class RCNNLSTM(NetworkClassifier):
         pool_size: int = 2,
         n_cells: int | None = 128,
         dropout: float = 0.2,
+        vectors: tuple[str, ...] = (),
         training: Training | None = None,
         random_state: int | np.random.RandomState | None = None,
         device: str | None = None,
@@ -215,6 +223,7 @@ class RCNNLSTM(NetworkClassifier):
         self.pool_size = pool_size
         self.n_cells = n_cells
         self.dropout = dropout
+        self.vectors = vectors
         self.training = training
         self.random_state = random_state
         self.device = device
@@ -224,7 +233,7 @@ class RCNNLSTM(NetworkClassifier):
         if len(self.n_kernels) != 2 or self.n_kernels[0] > self.n_kernels[1]:
             raise ValueError(f"n_kernels must be a least and a most, not {self.n_kernels}")
         _check_whole("kernel_size", self.kernel_size, 99)
-        _check_rest(self.pool_size, self.n_cells, self.dropout)
+        _check_rest(self.pool_size, self.n_cells, self.dropout, self.vectors)
 
     def _train(self, *arguments: Any) -> None:
         least, most = self.n_kernels
@@ -234,12 +243,13 @@ class RCNNLSTM(NetworkClassifier):
 
     def _build(self, widths: dict[str, int], n_outputs: int) -> nn.Module:
         return FilteredSequence(
-            sum(widths.values()),
+            widths,
             n_outputs,
             [[(number, self.kernel_size) for number in self.n_kernels_]],
             pool_size=self.pool_size,
             n_cells=self.n_cells,
             dropout=self.dropout,
+            vectors=self.vectors,
         )
 
     def _outputs_from_json(self, outputs: Any, arrays: dict[str, NDArray[Any]]) -> int:
@@ -321,8 +331,10 @@ def _check_several(name: str, values: Any, most: int) -> None:
         _check_whole(name, value, most)
 
 
-def _check_rest(pool_size: Any, n_cells: Any, dropout: Any) -> None:
+def _check_rest(pool_size: Any, n_cells: Any, dropout: Any, vectors: Any) -> None:
     _check_whole("pool_size", pool_size, 1024)
     if n_cells is not None:
         _check_whole("n_cells", n_cells, 16384)
     check_scalar(dropout, "dropout", Real, min_val=0, max_val=1)
+    if not isinstance(vectors, (tuple, list)) or not all(isinstance(v, str) for v in vectors):
+        raise ValueError(f"vectors must be a tuple of names of inputs, not {vectors!r}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from chordmer.models.masked import MaskedConvolution, MaskedLSTM, join_inputs, mean_of
+from chordmer.models.masked import MaskedConvolution, MaskedLSTM, join_inputs, mean_of, only_true
 
 __all__ = ["FilterChannel", "FilteredSequence"]
 
@@ -53,8 +53,8 @@ class FilteredSequence(nn.Module):
 
     Parameters
     ----------
-    width : int
-        Of the frames.
+    widths : mapping of str to int
+        The inputs and how wide each is.
     n_outputs : int
     channels : sequence of sequences of (int, int)
         The layers of each `FilterChannel`; all of one depth, so that they stay equally long.
@@ -65,32 +65,47 @@ class FilteredSequence(nn.Module):
         largest value of every filter over time.
     dropout : float
         Before the LSTM and before the output.
+    vectors : sequence of str
+        Inputs that skip the filters: the mean over time of each is joined to what is represented,
+        0 where it is absent.
+
+    Raises
+    ------
+    ValueError
+        If no input is left for the filters.
     """
 
     def __init__(
         self,
-        width: int,
+        widths: Mapping[str, int],
         n_outputs: int,
         channels: Sequence[Sequence[tuple[int, int]]],
         *,
         pool_size: int,
         n_cells: int | None,
         dropout: float,
+        vectors: Sequence[str],
     ) -> None:
         super().__init__()
+        self.vectors = tuple(name for name in sorted(widths) if name in vectors)
+        self.sequences = tuple(name for name in sorted(widths) if name not in vectors)
+        if not self.sequences:
+            raise ValueError(f"all inputs are vectors, none is a sequence: {sorted(widths)}")
+        width = sum(widths[name] for name in self.sequences)
         made = [FilterChannel(width, layers, pool_size) for layers in channels]
         n_filtered = sum(channel.width for channel in made)
         self.channels = nn.ModuleList(made)
         self.dropout = nn.Dropout(dropout)
         self.lstm = None if n_cells is None else MaskedLSTM(n_filtered, n_cells)
         n_represented = 2 * n_filtered if n_cells is None else n_cells
+        n_represented += sum(widths[name] for name in self.vectors)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(n_represented, n_outputs))
 
     def filtered(
         self, inputs: Mapping[str, Tensor], lengths: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return what the channels give, joined, (batch, time, n_filtered), and its lengths."""
-        frames, counts = join_inputs(inputs, lengths)
+        frames, counts = join_inputs({name: inputs[name] for name in self.sequences}, lengths)
         parts = [channel(frames, counts) for channel in self.channels]
         return torch.cat([part for part, _ in parts], dim=2), parts[0][1]
 
@@ -99,9 +114,12 @@ class FilteredSequence(nn.Module):
         frames, counts = self.filtered(inputs, lengths)
         if self.lstm is None:
             # No filter is below 0 after its ReLU, so padding is never the largest.
-            return torch.cat([mean_of(frames, counts), frames.amax(dim=1)], dim=1)
-        last: Tensor = self.lstm(self.dropout(frames), counts)[1]
-        return last
+            parts = [mean_of(frames, counts), frames.amax(dim=1)]
+        else:
+            parts = [self.lstm(self.dropout(frames), counts)[1]]
+        for name in self.vectors:
+            parts.append(mean_of(only_true(inputs[name], lengths[name]), lengths[name]))
+        return torch.cat(parts, dim=1)
 
     def forward(self, inputs: dict[str, Tensor], lengths: dict[str, Tensor]) -> Tensor:
         """Return the logits, shape (batch, n_outputs)."""

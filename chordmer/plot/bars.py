@@ -154,7 +154,10 @@ def plot_explanation(source: Any, *, n: int = 12, theme: str = "light") -> Figur
     if not 1 <= n <= _MOST:
         raise ValueError(f"n must lie between 1 and {_MOST}, not {n}")
     pairs = _pairs(source, n)
-    names = [fill(label(name, 80), 44) for name, _ in pairs]
+    names = [
+        fill(label(name, 120), 44, max_lines=3, placeholder="\N{HORIZONTAL ELLIPSIS}")
+        for name, _ in pairs
+    ]
     effects = [effect for _, effect in pairs]
     _check(names, effects)
     lines = max(name.count("\n") + 1 for name in names) if names else 1
@@ -173,11 +176,11 @@ def _pairs(source: Any, n: int) -> list[tuple[str, float]]:
     if isinstance(source, Mapping):
         ordered = sorted(source.items(), key=lambda pair: -abs(pair[1]))
         return [(str(name), float(value)) for name, value in ordered[:n]]
-    found = source.strongest(n)
-    return [
-        (str(item), float(item.effect)) if hasattr(item, "effect") else (item[0], float(item[1]))
-        for item in found
-    ]
+    if hasattr(source, "reasons"):
+        # As many as there is room for, but not of one kind alone.
+        found = source.strongest(n, of_a_kind=max(2, n // 3))
+        return [(str(reason), float(reason.effect)) for reason in found]
+    return [(str(name), float(value)) for name, value in source.strongest(n)]
 
 
 def _draw_effects(

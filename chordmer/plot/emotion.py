@@ -69,11 +69,11 @@ def plot_emotion(emotion: Emotion, *, theme: str = "light") -> Figure:
     small where no quadrant stands out, and the bars of the whole piece hold the middle half of its
     windows. The strip under the timeline has the colours of the dots.
     """
-    from matplotlib.figure import Figure
+    from chordmer.plot.shown import ShownFigure
 
     look = theme_of(theme)
     with drawing(look):
-        figure = Figure(figsize=(_WIDTH, _HEIGHT))
+        figure = ShownFigure(figsize=(_WIDTH, _HEIGHT))
         _headline(figure, emotion, look)
         plane = _axes(figure, 0.8, _BOTTOM, 4.25, _TOP - _BOTTOM + 0.1)
         draw_plane(plane, emotion, look)

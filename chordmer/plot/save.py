@@ -55,17 +55,22 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     ChordmerError
         If the file cannot be written, or the ending names no picture format.
     """
-    ending = format_of(path)
-    picture = BytesIO()
-    with drawing(THEMES["light"]):
-        figure.savefig(picture, format=ending, dpi=DPI, metadata=_METADATA[ending])
+    picture = picture_of(figure, format_of(path))
     try:
-        Path(path).write_bytes(picture.getvalue())
+        Path(path).write_bytes(picture)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = error.strerror if isinstance(error, OSError) else error
         raise ChordmerError(
             "the picture cannot be written", source=path, stage="plot", value=reason
         ) from error
+
+
+def picture_of(figure: Figure, ending: str) -> bytes:
+    """Return what a file of a figure holds; its ending is ``"png"``, ``"svg"`` or ``"pdf"``."""
+    picture = BytesIO()
+    with drawing(THEMES["light"]):
+        figure.savefig(picture, format=ending, dpi=DPI, metadata=_METADATA[ending])
+    return picture.getvalue()
 
 
 def format_of(path: str | os.PathLike[str]) -> str:

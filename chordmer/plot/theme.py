@@ -147,9 +147,9 @@ def _settings(theme: Theme) -> dict[str, Any]:
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of so many inches that no window is bound to."""
-    from matplotlib.figure import Figure
+    from chordmer.plot.shown import ShownFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return ShownFigure(figsize=(width, height), layout="constrained")
 
 
 def label(text: object, limit: int = 40) -> str:

@@ -8,6 +8,7 @@ what changes has another key.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import secrets
@@ -245,9 +246,7 @@ def code_key(kind: type) -> bytes:
     parts: list[str | bytes] = [np.__version__]
     for file in files:
         parts += [file.name, file.read_bytes()]
-    if not kind.__module__.startswith("chordmer."):
-        import inspect
-
-        with suppress(OSError, TypeError):
+    with suppress(OSError, TypeError):
+        if Path(inspect.getfile(kind)) not in files:
             parts.append(inspect.getsource(inspect.getmodule(kind) or kind))
     return content_key(*parts)

@@ -16,7 +16,7 @@ from chordmer.augment import Variation
 from chordmer.errors import ChordmerError, LyricsError, MissingModalityError
 from chordmer.features.embedding_cache import content_key
 from chordmer.io import read_lyrics
-from chordmer.recognizer.feature_cache import FeatureCache, extractor_key, source_key
+from chordmer.recognizer.feature_cache import FeatureCache, code_key, extractor_key, source_key
 from chordmer.recognizer.recipes import FEATURES
 from chordmer.track import Track
 
@@ -212,10 +212,11 @@ def _extract(extractor: Any, form: str, tracks: list[Track]) -> list[NDArray[np.
 
 
 def _feature_key(track: Track, extractor: Any, key: bytes, form: str) -> bytes:
-    change = ""
+    change: str | bytes = ""
     if isinstance(track, Variation):
         # What it is made of is known more quickly than what it becomes.
-        change, track = repr(track.change), track.original
+        kind: type = type(track)
+        change, track = content_key(code_key(kind), repr(track.change)), track.original
     source = track.source(extractor.modality)
     # Where lyrics are missing, the words in the symbolic source stand for them.
     source = track.symbolic if source is None else source

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chordmer.errors import ModelError, StoreError
-from chordmer.folder import parse_json
+from chordmer.folder import flush_folder, parse_json
 
 __all__ = [
     "Lock",
@@ -103,16 +103,6 @@ def remove(path: Path) -> None:
     """
     with refusals(path, "remove"):
         os.unlink(path)
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush the names in `folder` to the disk, where a system can do that."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def is_draft(name: str) -> bool:

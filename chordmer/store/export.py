@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from chordmer.errors import StoreError, spreadsheet_cell
-from chordmer.store.disk import flush_folder, refusals
+from chordmer.folder import flush_folder
+from chordmer.store.disk import refusals
 from chordmer.store.row import Row
 from chordmer.store.shards import arrow, schema, to_text
 

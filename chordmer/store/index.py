@@ -7,7 +7,7 @@ with one name (the first 10 bytes of a key) the last one is live.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,8 @@ class Index:
 
     def _join(self) -> None:
         newer, older = self._runs.pop(), self._runs.pop()
-        both = [np.concatenate(pair) for pair in zip(older, newer)]
+        pairs: Any = zip(older, newer)
+        both = [np.concatenate(pair) for pair in pairs]
         del older, newer
         self._runs.append(_newest(_Run(*both)))
 

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chordmer.errors import StoreError
+from chordmer.folder import flush_folder
 from chordmer.store.disk import (
-    flush_folder,
     make_folder,
     read_bytes,
     read_sealed,
@@ -79,9 +79,9 @@ class MappedArrays:
             self._values: NDArray[np.float32] = (
                 np.memmap(path, "<f4", "c", shape=(size // 4,)) if size else np.empty(0, "<f4")
             )
-        text = _read(folder, "ids", files)
+        text, rows = _read(folder, "ids", files), _read(folder, "rows", files)
         try:
-            self._rows = np.frombuffer(_read(folder, "rows", files), _ROW)
+            self._rows = np.frombuffer(rows, _ROW)
             self.ids = [
                 text[start:end].decode("utf-8", "surrogatepass")
                 for start, end in pairwise([0, *self._rows["id"].tolist()])

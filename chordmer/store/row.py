@@ -43,7 +43,7 @@ class Failure:
     tries: int = 1
 
     def __post_init__(self) -> None:
-        texts = (self.kind, self.stage or "", self.message)
+        texts = (self.kind, "" if self.stage is None else self.stage, self.message)
         if not all(isinstance(text, str) for text in texts) or type(self.tries) is not int:
             raise ValueError(f"no failure: {self}")
 
@@ -109,8 +109,9 @@ class Row:
     error: Failure | None = None
 
     def __post_init__(self) -> None:
-        names = (self.id, self.content, self.feature, self.extractor, self.parameters, self.version)
-        if not all(isinstance(text, str) for text in (*names, self.report or "")):
+        texts = [self.id, self.content, self.feature, self.extractor, self.parameters, self.version]
+        texts += [] if self.report is None else [self.report]
+        if not all(isinstance(text, str) for text in texts):
             raise ValueError(f"names, parameters and report of {self.id!r} must be text")
         if self.values.dtype != np.float32 or self.times.dtype != np.float64:
             found = f"{self.values.dtype} and {self.times.dtype}"

@@ -101,7 +101,9 @@ def to_table(rows: Sequence[Row]) -> pa.Table:
         ends = np.cumsum([0, *map(len, arrays)])
         if ends[-1] > _MOST_VALUES:
             raise ValueError(f"a shard cannot hold {ends[-1]} numbers")
-        flat: NDArray[Any] = np.concatenate(arrays, dtype=dtype) if arrays else np.empty(0, dtype)
+        flat: NDArray[Any] = np.concatenate(
+            [np.empty(0, dtype), *arrays], dtype=dtype, casting="unsafe"
+        )
         return ends.astype(np.int32), flat
 
     columns: dict[str, Any] = {

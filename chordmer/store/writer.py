@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from chordmer.errors import StoreError
 from chordmer.store.contents import Contents, load_index, load_table, write_shard
 from chordmer.store.disk import Lock, make_folder, refusals, remove
+from chordmer.store.index import ENTRY
 from chordmer.store.journal import Entry, Journal, record
 from chordmer.store.listing import LISTING, Listing, Shard, unlisted
 from chordmer.store.row import Recipe, Row
@@ -161,7 +162,9 @@ class Writer:
         """Write the live rows of adjacent shards as one shard in their place."""
         pa, contents, joined = arrow(), self._contents, []
         first = next(iter(group))
-        rows = np.concatenate([load_index(self._folder, s)[mask] for s, mask in group.items()])
+        # Without its dtype, numpy would turn the order of the bytes around.
+        parts = [load_index(self._folder, shard)[mask] for shard, mask in group.items()]
+        rows = np.concatenate(parts, dtype=ENTRY)
         if len(rows):
             tables = [load_table(self._folder, s).filter(pa.array(m)) for s, m in group.items()]
             table, number = pa.concat_tables(tables), contents.listing.next
