@@ -41,6 +41,8 @@ from chordmer.web.words import answer_html, problem_html
 #: A hymn of half a minute.
 PIECE = min(bundled_midi(), key=lambda path: path.stat().st_size)
 EVIL = "<img src=x onerror=alert(1)>&\"'.mid"
+#: What the installed command runs.
+SCRIPT = "import sys; from chordmer.cli import main; sys.exit(main())"
 #: Milliseconds that the browser waits for anything; a busy machine is slow, and not wrong.
 PATIENCE = 240_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -58,7 +60,7 @@ def served(tmp_path_factory):
     here.mkdir()
     paths = [str(Path(chordmer.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "chordmer.cli", "serve", "--port", "0"],
+        [sys.executable, "-c", SCRIPT, "serve", "--port", "0"],
         cwd=here,
         env={**os.environ, "TMPDIR": str(own), "PYTHONPATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,
