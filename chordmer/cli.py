@@ -18,6 +18,7 @@ from chordmer import (
     cli_catalogue,
     cli_explain,
     cli_extract,
+    cli_serve,
     cli_store,
     cli_train,
     completion,
@@ -42,6 +43,7 @@ examples:
   chordmer extract music/ -o features --jobs 8
   chordmer search features --like song.mid
   chordmer playlist features --from Q3 --to happy
+  chordmer serve
 """
 #: The commands beside ``predict``, each in a file of its own.
 _COMMANDS: dict[str, Any] = {
@@ -53,6 +55,7 @@ _COMMANDS: dict[str, Any] = {
     "label": cli_catalogue,
     "search": cli_catalogue,
     "playlist": cli_catalogue,
+    "serve": cli_serve,
     "doctor": doctor,
     "completion": completion,
 }

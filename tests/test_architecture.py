@@ -30,7 +30,7 @@ EVERYTHING = CORE | {
 }
 COMMANDS = {
     *("cli_train", "cli_benchmark", "cli_extract", "cli_store", "cli_catalogue", "cli_explain"),
-    *("doctor", "completion"),
+    *("cli_serve", "doctor", "completion"),
 }
 #: Which rooms of chordmer each room may import.
 MAY_IMPORT = {
@@ -39,7 +39,6 @@ MAY_IMPORT = {
     "notes": {"errors"},
     "track": {"errors", "notes"},
     "kinds": {"errors"},
-    "moods": set(),
     "folder": {"errors", "kinds"},
     "io": {"errors", "notes", "track"},
     "features": {"io", "notes", "track", "errors", "folder"},
@@ -55,7 +54,8 @@ MAY_IMPORT = {
     },
     **{
         room: EVERYTHING
-        | {"explain", "plot", "benchmark", "moods", "neighbours", "catalogue", *COMMANDS}
+        | {"explain", "plot", "benchmark", "moods", "neighbours", "catalogue"}
+        | {"examples", "web", *COMMANDS}
         for room in (
             "explain",
             "plot",
@@ -88,6 +88,10 @@ ONLY_IN = {
     "pebble": ("extraction/lanes.py",),
     "dask": ("extraction/cluster.py",),
     "distributed": ("extraction/cluster.py",),
+    "gradio": ("web/",),
+    "fastapi": ("web/",),
+    "starlette": ("web/",),
+    "uvicorn": ("web/",),
 }
 
 
