@@ -7,6 +7,7 @@ Nothing that lies on a disk is ever read so.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -39,6 +40,9 @@ _ENOUGH_BYTES = 16 << 20
 _GRACE = 2.0
 #: Progress is one number, written at once: the batch's, and behind it the index of the job.
 _MOST_JOBS = 1 << 20
+#: Options of glibc's mallopt(3).
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
 _OWN: dict[str, Any] = {}
 
 
@@ -134,6 +138,7 @@ def prepare(task: bytes, limits: Limits, progress: Any) -> None:
     for descriptor in range(3):
         os.dup2(null, descriptor)
     _limit_memory(limits.memory)
+    _keep_memory()
     _count_on_one_thread()
     _OWN.update(limits=limits, progress=progress, trouble=None)
     try:
@@ -196,6 +201,18 @@ def _alarm(seconds: float) -> None:
     """Ask the kernel for the end of this process: a parent that is dead cannot see to it."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _keep_memory() -> None:
+    """Have what one job frees kept for the next one, as far as glibc can be told to.
+
+    To give back the tens of MB that a minute of sound takes, and to fault them in again page by
+    page, costs a sixth of the time. What a worker keeps so is bounded, and goes with it.
+    """
+    with suppress(OSError, AttributeError):
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_M_MMAP_THRESHOLD, 1 << 25)
+        set_option(_M_TRIM_THRESHOLD, 1 << 28)
 
 
 def _limit_memory(memory: int | None) -> None:
