@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -138,7 +138,8 @@ class _Run:
         self._orders = orders
         self._tries = tries
         self._shared = client.submit(hold, orders, key=self._key("orders"))
-        self._flying: dict[str, tuple[Any, list[Attempt]]] = {}
+        self._flying: dict[str, tuple[Any, list[Attempt], str | None]] = {}
+        self._threads: dict[str, int] = {}
         self._events: SimpleQueue[str] = SimpleQueue()
         self._again: deque[list[Attempt]] = deque()
         self._done: list[End] = []
@@ -158,7 +159,7 @@ class _Run:
         """Take back what is not done, have the workers tidy up, and leave."""
         with suppress(OSError, RuntimeError, TimeoutError):
             if self._client.status == "running":
-                self._client.cancel([future for future, _ in self._flying.values()])
+                self._client.cancel([future for future, *_ in self._flying.values()])
                 self._client.run(dismiss, self._orders.run, wait=False, on_error="ignore")
             self._client.close(timeout=_CONNECT)
 
@@ -170,10 +171,21 @@ class _Run:
         while len(self._flying) < self._room and (attempts := self._draw()):
             key = self._key(secrets.token_hex(8))
             payloads = [attempt.payload for attempt in attempts]
-            future = self._client.submit(serve, self._shared, payloads, key=key, pure=False)
-            self._flying[key] = (future, attempts)
+            worker = self._idlest()
+            # Left to itself the scheduler prefers workers that have the orders to those that join.
+            place = {} if worker is None else {"workers": [worker], "allow_other_workers": True}
+            future = self._client.submit(
+                serve, self._shared, payloads, key=key, pure=False, **place
+            )
+            self._flying[key] = (future, attempts, worker)
             future.add_done_callback(lambda future: self._events.put(future.key))
         return bool(self._flying)
+
+    def _idlest(self) -> str | None:
+        """Return the address of the worker that has least at hand for its threads."""
+        held = Counter(worker for _, _, worker in self._flying.values())
+        there = [worker for worker, threads in self._threads.items() if threads]
+        return min(there, key=lambda w: held[w] / self._threads[w], default=None)
 
     def _look(self) -> None:
         """See how many threads the workers have, every now and then."""
@@ -181,10 +193,10 @@ class _Run:
         if now - self._looked < _LOOK:
             return
         try:
-            threads = sum(self._client.nthreads().values())
+            self._threads = dict(self._client.nthreads())
         except OSError as error:
             raise self._lost() from error
-        self._room = _AT_HAND * max(1, threads)
+        self._room = _AT_HAND * max(1, sum(self._threads.values()))
         self._looked = now
 
     def _lost(self) -> ClusterError:
@@ -207,7 +219,7 @@ class _Run:
             key = self._events.get(timeout=_LOOK)
         except Empty:
             return
-        future, attempts = self._flying.pop(key)
+        future, attempts, _ = self._flying.pop(key)
         try:
             self._take(attempts, future.result())
         except KilledWorker:
