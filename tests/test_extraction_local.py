@@ -154,7 +154,8 @@ def test_a_job_is_tried_so_often(tmp_path):
     once, always = tmp_path / "once", tmp_path / "always"
     ends = run(("die once", once), ("die always", always), ("value", 1), tries=3)
     assert [end.result for end in ends] == ["alive", None, 1]
-    assert ends[1].failure.tries == len(always.read_text()) == 3
+    # A worker that dies before it was seen to begin is not counted, up to three times.
+    assert ends[1].failure.tries == 3 <= len(always.read_text()) <= 6
     assert once.read_text() == "xx"
     (end,) = run(("die always", tmp_path / "one"))
     assert end.failure.tries == len((tmp_path / "one").read_text()) == 1
@@ -296,6 +297,8 @@ def start(tmp_path, deed, guard='__name__ == "__main__"'):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell starts in the background inherits that this signal is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     return process, noted
 

@@ -40,7 +40,7 @@ def test_the_wheel_holds_what_is_needed_and_nothing_else(built):
     }
     assert set(names) == there
     endings = {Path(name).suffix for name in names}
-    assert endings <= {".py", ".typed", ".mid", ".md", ".json", ".safetensors"}
+    assert endings <= {".py", ".typed", ".mid", ".md", ".json", ".safetensors", ".css", ".js"}
     assert built[0].stat().st_size < MOST_BYTES
 
 
